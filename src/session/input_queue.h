@@ -1,0 +1,55 @@
+#pragma once
+// What clients typed and the pty has not taken yet, in order.
+
+#include <cstddef>
+#include <deque>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "session/types.h"
+
+namespace term {
+
+/// A bounded first-in first-out queue of input bytes, remembering whose they are.
+///
+/// Nothing is dropped: push() takes what room() allows and says how much. Thread: one.
+class InputQueue {
+ public:
+  explicit InputQueue(std::size_t capacity);
+
+  std::size_t room() const;
+  std::size_t size() const;
+  bool empty() const;
+
+  /// Queues at most room() of `bytes`, which are `client`'s from offset `first` on; returns how
+  /// many.
+  std::size_t push(const std::string& client, Offset first, std::span<const char> bytes);
+
+  /// The oldest bytes, contiguous and of one client; empty when the queue is.
+  std::span<const char> front() const;
+  /// How far one client got.
+  struct Progress {
+    std::string client;
+    Offset upto = 0;
+    bool operator==(const Progress&) const = default;
+  };
+  /// The first `n` bytes of front() were written. n <= front().size().
+  Progress pop(std::size_t n);
+
+  /// All queued bytes in order, for an export; the queue is unchanged.
+  std::string copy() const;
+
+ private:
+  struct Chunk {
+    std::string client;
+    Offset first = 0;
+    std::string bytes;
+    std::size_t taken = 0;
+  };
+  std::deque<Chunk> chunks_;
+  std::size_t capacity_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace term
