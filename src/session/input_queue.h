@@ -5,7 +5,6 @@
 #include <deque>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "session/types.h"
 
@@ -13,11 +12,13 @@ namespace term {
 
 /// A bounded first-in first-out queue of input bytes, remembering whose they are.
 ///
-/// Nothing is dropped: push() takes what room() allows and says how much. Thread: one.
+/// Nothing is dropped: push() takes what room() allows and says how much. What one client types
+/// without a break is kept in chunks of 16 KiB. Thread: one.
 class InputQueue {
  public:
   explicit InputQueue(std::size_t capacity);
 
+  /// Bytes that push() takes now. 0 also while 4096 runs of alternating clients wait.
   std::size_t room() const;
   std::size_t size() const;
   bool empty() const;
@@ -26,7 +27,8 @@ class InputQueue {
   /// many.
   std::size_t push(const std::string& client, Offset first, std::span<const char> bytes);
 
-  /// The oldest bytes, contiguous and of one client; empty when the queue is.
+  /// The oldest bytes, contiguous and of one client; empty when the queue is. Valid until
+  /// the next push() or pop().
   std::span<const char> front() const;
   /// How far one client got.
   struct Progress {
@@ -34,7 +36,7 @@ class InputQueue {
     Offset upto = 0;
     bool operator==(const Progress&) const = default;
   };
-  /// The first `n` bytes of front() were written. n <= front().size().
+  /// The first `n` bytes of front() were written. The queue is not empty; n <= front().size().
   Progress pop(std::size_t n);
 
   /// All queued bytes in order, for an export; the queue is unchanged.
@@ -47,6 +49,8 @@ class InputQueue {
     std::string bytes;
     std::size_t taken = 0;
   };
+  bool continues_last(const std::string& client, Offset first) const;
+
   std::deque<Chunk> chunks_;
   std::size_t capacity_;
   std::size_t size_ = 0;

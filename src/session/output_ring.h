@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <span>
+#include <string>
 
 #include "session/types.h"
 
@@ -40,7 +41,8 @@ class OutputRing {
   std::array<std::span<const char>, 2> read(Offset from, std::size_t max) const;
   std::string copy(Offset from, std::size_t max) const;
 
-  /// Gives up the oldest bytes until at most `keep` are held, and their pages with them.
+  /// Gives up the oldest bytes until at most `keep` are held, and every page without held bytes.
+  /// Not between writable() and commit(): what was written there would be lost.
   void shrink(std::size_t keep);
 
  private:

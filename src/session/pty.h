@@ -19,9 +19,12 @@ struct PtyCommand {
   std::string directory;          ///< Must exist.
 };
 
-/// Our end of a pty and the child on the other: descriptors are close-on-exec and non-blocking.
+/// Our end of a pty and the child on the other. Both descriptors are close-on-exec.
+///
+/// Lifetime: closing `fd` does not end the child for sure (it may ignore SIGHUP), nor does it reap
+/// it. The owner keeps the Pty until PtySource::exit_status() has answered, or leaves a zombie.
 struct Pty {
-  UniqueFd fd;     ///< The pty. Closing it hangs up the child's session (SIGHUP).
+  UniqueFd fd;     ///< The pty, non-blocking. Closing it hangs up the child's session (SIGHUP).
   UniqueFd pidfd;  ///< Readable once the child has ended.
   pid_t pid = 0;
 };
@@ -34,10 +37,12 @@ class PtySource {
 
   /// Starts `command` as the leader of a session of its own with the pty as controlling terminal,
   /// default signal dispositions, an empty signal mask and descriptors 0, 1, 2 only.
-  /// Errors: no_shell (the program cannot be run), os_error (no pty, no process; names the call).
+  /// Errors: no_shell (the program cannot be run), os_error (no pty, no process, no such
+  /// directory; names the call).
   virtual Result<Pty> spawn(const PtyCommand& command, WindowSize size) = 0;
 
-  /// How the child ended, once its pidfd is readable; nothing while it runs. Reaps it.
+  /// How the child ended, once its pidfd is readable; nothing while it runs. Reaps it. Neither code
+  /// nor signal when it cannot be told, as when asked again after the answer.
   virtual std::optional<ExitStatus> exit_status(Pty& pty) = 0;
 };
 
@@ -54,13 +59,14 @@ class LocalPtySource final : public PtySource {
 
 /// TIOCSWINSZ. Errors: os_error.
 Result<void> set_window_size(const Pty& pty, WindowSize size);
-/// Does the tty echo what is typed? True when it cannot be told.
+/// Is what is typed now shown, by the tty or by the shell's own line editor? False at a password
+/// prompt and in full-screen programs. True when it cannot be told.
 bool echoes(const Pty& pty);
-/// The working directory of the child now, from /proc; empty when it cannot be told.
+/// The working directory of the child now, from /proc; empty when it cannot be told or is gone.
 std::string working_directory(pid_t pid);
 /// Sends `signal` to the child's process group and to the foreground group of the pty.
 void signal_session(const Pty& pty, int signal);
-/// `SIGKILL` for 9.
+/// `SIGKILL` for 9, `SIGRTMIN+1`, `signal 99`.
 std::string signal_name(int signal);
 
 }  // namespace term
