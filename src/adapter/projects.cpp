@@ -1,0 +1,87 @@
+#include "adapter/projects.h"
+
+namespace term::adapter {
+
+SessionService* Projects::keeper(const ProjectId& project) const {
+  const auto it = keepers_.find(project);
+  return it == keepers_.end() ? nullptr : engines_.of(it->second).sessions;
+}
+
+Result<void> Projects::move(const ProjectId& project, Engine to) {
+  const auto it = keepers_.find(project);
+  if (it == keepers_.end() || it->second == to) return {};
+  SessionService& from = *engines_.of(it->second).sessions;
+  SessionService& next = *engines_.of(to).sessions;
+  const auto record = from.export_project(project);
+  if (!record) {
+    keepers_.erase(it);
+    return {};
+  }
+  if (auto in = next.import_project(*record); !in) return in;
+  if (next.export_project(project) != record) {
+    next.release_project(project);
+    return Error{Errc::bad_snapshot, "project " + project + " changed in the move"};
+  }
+  from.release_project(project);
+  it->second = to;
+  return {};
+}
+
+Result<Admission> Projects::admit(const AdmitRequest& request, Engine engine) {
+  if (auto moved = move(request.project, engine); !moved) return moved.error();
+  keepers_.insert_or_assign(request.project, engine);
+  auto admission = engines_.of(engine).sessions->admit(request);
+  if (!admission && !engines_.of(engine).sessions->export_project(request.project))
+    keepers_.erase(request.project);
+  return admission;
+}
+
+FocusUpdate Projects::leave(const ProjectId& project, const SessionId& id) {
+  SessionService* service = keeper(project);
+  if (service == nullptr) return {};
+  FocusUpdate update = service->leave(project, id);
+  if (!service->export_project(project)) keepers_.erase(project);
+  return update;
+}
+
+Result<FocusUpdate> Projects::focus(const ProjectId& project, const SessionId& id, bool focused) {
+  SessionService* service = keeper(project);
+  if (service == nullptr) return no_such_session(id);
+  return service->focus(project, id, focused);
+}
+
+std::vector<SessionId> Projects::focused(const ProjectId& project) const {
+  const SessionService* service = keeper(project);
+  return service == nullptr ? std::vector<SessionId>{} : service->focused(project);
+}
+
+void Projects::save_layout(const ProjectId& project, std::string_view layout, Engine engine) {
+  SessionService* service = keeper(project);
+  if (service == nullptr) {
+    keepers_.emplace(project, engine);
+    service = engines_.of(engine).sessions;
+  }
+  service->save_layout(project, layout);
+}
+
+std::string Projects::layout(const ProjectId& project) const {
+  const SessionService* service = keeper(project);
+  if (service == nullptr) return {};
+  const auto record = service->export_project(project);
+  return record ? record->layout : std::string{};
+}
+
+std::vector<SessionId> Projects::sessions(const ProjectId& project) const {
+  const SessionService* service = keeper(project);
+  if (service == nullptr) return {};
+  const auto record = service->export_project(project);
+  return record ? record->sessions : std::vector<SessionId>{};
+}
+
+std::vector<ProjectId> Projects::all() const {
+  std::vector<ProjectId> ids;
+  for (const auto& [id, keeper] : keepers_) ids.push_back(id);
+  return ids;
+}
+
+}  // namespace term::adapter

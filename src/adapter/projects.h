@@ -1,0 +1,41 @@
+#pragma once
+// Project records on their home shard, each kept by one engine.
+
+#include <map>
+#include <string_view>
+#include <vector>
+
+#include "adapter/engines.h"
+
+namespace term::adapter {
+
+/// Routes project calls to the engine that keeps the project's record, and moves the record when
+/// another engine is to admit its next session: a project has one name counter, one focus set and
+/// one creation rate, however its sessions are spread over engines and shards.
+///
+/// Thread: the home shard's.
+class Projects {
+ public:
+  explicit Projects(const Engines& engines) : engines_(engines) {}
+
+  /// `engine` will serve the session. Errors: those of SessionService::admit.
+  Result<Admission> admit(const AdmitRequest& request, Engine engine);
+  FocusUpdate leave(const ProjectId& project, const SessionId& id);
+  Result<FocusUpdate> focus(const ProjectId& project, const SessionId& id, bool focused);
+  std::vector<SessionId> focused(const ProjectId& project) const;
+  void save_layout(const ProjectId& project, std::string_view layout, Engine engine);
+  std::string layout(const ProjectId& project) const;
+  std::vector<SessionId> sessions(const ProjectId& project) const;
+
+  /// Moves one record, or leaves it where it is and says why.
+  Result<void> move(const ProjectId& project, Engine to);
+  std::vector<ProjectId> all() const;
+
+ private:
+  SessionService* keeper(const ProjectId& project) const;
+
+  const Engines& engines_;
+  std::map<ProjectId, Engine, std::less<>> keepers_;
+};
+
+}  // namespace term::adapter

@@ -1,0 +1,225 @@
+#include "adapter/sessions.h"
+
+#include <spdlog/spdlog.h>
+
+namespace term::adapter {
+
+namespace {
+constexpr auto kDrainLimit = std::chrono::seconds(30);
+
+void tell_status(Session& session) {
+  session.tell([](ViewerNews& news) { news.status = true; });
+}
+}  // namespace
+
+Sessions::Sessions(Setup setup)
+    : executor_(std::move(setup.executor)),
+      source_(*setup.source),
+      sizes_(setup.sizes),
+      clock_(std::move(setup.clock)),
+      engines_(setup.engines(clock_, setup.session_limits, setup.stream_limits)),
+      projects_(engines_),
+      flags_(std::move(setup.flags)),
+      on_left_(std::move(setup.on_left)) {}
+
+TelemetryService& Sessions::telemetry() const {
+  return *engines_.of(flags_->choose({}, {}).telemetry).telemetry;
+}
+
+Result<std::shared_ptr<Session>> Sessions::open(const NewSession& fresh) {
+  if (sessions_.contains(fresh.id))
+    return Error{Errc::session_exists, "session " + fresh.id + " exists already"};
+  const Owners owners = flags_->choose(fresh.project_id, fresh.id);
+  const EnginePorts ports = engines_.of(owners);
+  if (auto may = ports.streams->may_start(); !may) return may.error();
+  if (auto created = ports.sessions->create(fresh); !created) return created.error();
+  if (auto created = ports.streams->create(fresh.id, fresh.window, 0); !created) {
+    (void)ports.sessions->release(fresh.id);
+    return created.error();
+  }
+  if (auto opened = ports.telemetry->opened(fresh.id, fresh.project_id); !opened) {
+    (void)ports.sessions->release(fresh.id);
+    (void)ports.streams->release(fresh.id);
+    return opened.error();
+  }
+  auto session =
+      std::make_shared<Session>(executor_, source_, turn_,
+                                Session::Setup{fresh.id, fresh.project_id, owners, ports,
+                                               sizes_.ring_bytes, sizes_.input_bytes, 0});
+  sessions_.emplace(fresh.id, Entry{.session = session});
+  return session;
+}
+
+void Sessions::started(Session& session, Pty pty) {
+  session.streams().start_result(true);
+  (void)session.streams().opened(session.id(), pty.pid);
+  ++counts_.created;
+  spdlog::info("session.started id={} project={} pid={} engine={}", session.id(), session.project(),
+               pty.pid, to_string(session.owners().sessions));
+  session.start(std::move(pty), [this](Session& s) { ended(s); });
+  settle(session, "shell started");
+}
+
+void Sessions::failed(Session& session, const Error& why) {
+  ++counts_.failed;
+  session.streams().start_result(false);
+  session.telemetry().error(session.id(), "start", why.detail);
+  (void)session.sessions().transition(session.id(), SessionState::failed, why.detail);
+  spdlog::error("session.failed id={} ERROR {}", session.id(), why.detail);
+  leave_registry(session, "no shell");
+  session.tell([&](ViewerNews& news) {
+    news.close_code = 4000;
+    news.close_reason = why.detail;
+  });
+  session.fail();
+  sessions_.at(session.id()).ended_at = clock_();
+  forget_if_unwatched(session);
+}
+
+void Sessions::settle(Session& session, std::string_view reason) {
+  const auto record = session.sessions().find(session.id());
+  if (!record || !session.started()) return;
+  if (record->status == SessionState::suspended) return;
+  const auto to = session.viewers().empty() ? SessionState::detached : SessionState::attached;
+  if (record->status == to) return;
+  if (auto moved = session.sessions().transition(session.id(), to, reason); !moved) {
+    session.telemetry().error(session.id(), "transition", moved.error().detail);
+    return;
+  }
+  session.telemetry().state_changed(session.id(), record->status, to);
+  tell_status(session);
+}
+
+std::shared_ptr<Session> Sessions::find(const SessionId& id) const {
+  const auto it = sessions_.find(id);
+  return it == sessions_.end() ? nullptr : it->second.session;
+}
+
+std::vector<std::shared_ptr<Session>> Sessions::live() const {
+  std::vector<std::shared_ptr<Session>> all;
+  for (const auto& [id, entry] : sessions_)
+    if (entry.registered) all.push_back(entry.session);
+  return all;
+}
+
+std::vector<SessionRecord> Sessions::records(const std::optional<ProjectId>& project) const {
+  auto records = engines_.legacy.sessions->list(project);
+  auto more = engines_.refactored.sessions->list(project);
+  records.insert(records.end(), std::make_move_iterator(more.begin()),
+                 std::make_move_iterator(more.end()));
+  return records;
+}
+
+Result<void> Sessions::attach(Session& session, Viewer& viewer, const ViewerState& state) {
+  if (auto attached = session.attach(viewer, state); !attached) return attached;
+  settle(session, "viewer attached");
+  return {};
+}
+
+void Sessions::detach(Session& session, const Viewer& viewer, int close_code) {
+  session.detach(viewer);
+  (void)session.sessions().set_close_code(session.id(), close_code);
+  settle(session, "last viewer left");
+  forget_if_unwatched(session);
+}
+
+Result<void> Sessions::suspend(Session& session) {
+  const auto record = session.sessions().find(session.id());
+  if (!record) return record.error();
+  if (auto done = session.sessions().suspend(session.id()); !done) return done;
+  if (auto done = session.set_suspended(true); !done) return done;
+  session.telemetry().state_changed(session.id(), record->status, SessionState::suspended);
+  tell_status(session);
+  return {};
+}
+
+Result<void> Sessions::resume(Session& session) {
+  auto state = session.sessions().resume(session.id());
+  if (!state) return state.error();
+  if (auto done = session.set_suspended(false); !done) return done;
+  session.telemetry().state_changed(session.id(), SessionState::suspended, *state);
+  settle(session, "resumed");
+  tell_status(session);
+  return {};
+}
+
+Result<void> Sessions::rename(Session& session, std::string_view name) {
+  auto renamed = session.sessions().rename(session.id(), name);
+  if (renamed) tell_status(session);
+  return renamed;
+}
+
+Result<void> Sessions::set_focused(Session& session, bool focused) {
+  auto done = session.sessions().set_focused(session.id(), focused);
+  if (done) tell_status(session);
+  return done;
+}
+
+Result<void> Sessions::close(Session& session, std::string_view reason, int close_code,
+                             const Viewer* but) {
+  const auto it = sessions_.find(session.id());
+  if (it == sessions_.end() || !it->second.registered) return no_such_session(session.id());
+  const auto tell_code = [&](ViewerNews& news) {
+    news.close_code = close_code;
+    news.close_reason = std::string(reason);
+  };
+  session.tell(tell_code, but);
+  leave_registry(session, reason);
+  if (session.started()) {
+    session.hang_up();  // ended() follows once the shell is gone.
+  } else {
+    session.fail();
+    it->second.ended_at = clock_();
+    forget_if_unwatched(session);
+  }
+  return {};
+}
+
+void Sessions::leave_registry(Session& session, std::string_view reason) {
+  auto& entry = sessions_.at(session.id());
+  if (!entry.registered) return;
+  entry.registered = false;
+  ++counts_.ended;
+  spdlog::info("session.ended id={} reason=\"{}\"", session.id(), reason);
+  (void)session.sessions().close(session.id(), reason);
+  (void)session.telemetry().closed(session.id());
+  if (on_left_) on_left_(session.project(), session.id());
+}
+
+void Sessions::ended(Session& session) {
+  leave_registry(session, "shell ended");
+  sessions_.at(session.id()).ended_at = clock_();
+  session.tell([](ViewerNews& news) {
+    if (!news.close_code) news.close_code = 1000;
+  });
+  forget_if_unwatched(session);
+}
+
+void Sessions::forget_if_unwatched(Session& session) {
+  const auto it = sessions_.find(session.id());
+  if (it == sessions_.end() || it->second.session.get() != &session) return;
+  if (!it->second.ended_at || !session.viewers().empty()) return;
+  (void)session.streams().close(session.id());
+  sessions_.erase(it);  // `session` lives on with whoever called us.
+}
+
+void Sessions::tick() {
+  engines_.legacy.telemetry->tick();
+  engines_.refactored.telemetry->tick();
+  expire();
+}
+
+void Sessions::expire() {
+  for (SessionService* service : {engines_.legacy.sessions, engines_.refactored.sessions}) {
+    for (const auto& id : service->expired()) {
+      if (auto session = find(id)) (void)close(*session, "expired", 1000);
+    }
+  }
+  // A viewer that never takes the last bytes must not keep a dead session's id for ever.
+  for (const auto& [id, entry] : sessions_) {
+    if (!entry.ended_at || clock_() - *entry.ended_at < kDrainLimit) continue;
+    entry.session->tell([](ViewerNews& news) { news.abort = true; });
+  }
+}
+
+}  // namespace term::adapter

@@ -1,0 +1,115 @@
+#pragma once
+// All sessions of one shard: their life from open to end, whichever engine keeps their books.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "adapter/engines.h"
+#include "adapter/flags.h"
+#include "adapter/flip.h"
+#include "adapter/projects.h"
+
+namespace term::adapter {
+
+struct SessionSizes {
+  std::size_t ring_bytes = 1024 * 1024;
+  std::size_t input_bytes = 1024 * 1024;
+};
+
+struct SessionCounts {
+  std::uint64_t created = 0;
+  std::uint64_t ended = 0;   ///< By exit, close or expiry.
+  std::uint64_t failed = 0;  ///< No shell could be started.
+  std::uint64_t lost = 0;    ///< A live shell ended by us unasked. Must stay 0.
+};
+
+/// The shard's table of sessions, and every operation on one.
+///
+/// Thread: the shard's. Nothing here waits: the caller starts the shell between open() and
+/// started(), so that a slow holder stops nobody.
+class Sessions {
+ public:
+  struct Setup {
+    net::any_io_executor executor;
+    PtySource* source = nullptr;
+    Clock clock;
+    SessionLimits session_limits;
+    StreamLimits stream_limits;
+    SessionSizes sizes;
+    EngineFactory engines = make_engines;
+    std::shared_ptr<const Flags> flags = std::make_shared<Flags>();
+    /// A session ended: its project's home shard must hear of it.
+    std::function<void(const ProjectId&, const SessionId&)> on_left;
+  };
+  explicit Sessions(Setup setup);
+
+  const Flags& flags() const { return *flags_; }
+  void publish(std::shared_ptr<const Flags> flags) { flags_ = std::move(flags); }
+  Projects& projects() { return projects_; }
+  const Engines& engines() const { return engines_; }
+  /// Where operations that concern no session are counted.
+  TelemetryService& telemetry() const;
+
+  /// Registers an admitted session, in `starting`, without a shell yet: viewers may attach and
+  /// type. Errors: session_exists, breaker_open.
+  Result<std::shared_ptr<Session>> open(const NewSession& fresh);
+  void started(Session& session, Pty pty);
+  /// No shell: viewers are told and closed with 4000.
+  void failed(Session& session, const Error& why);
+
+  std::shared_ptr<Session> find(const SessionId& id) const;
+  /// Sessions whose shells run (or start), in no order.
+  std::vector<std::shared_ptr<Session>> live() const;
+  std::vector<SessionRecord> records(const std::optional<ProjectId>& project) const;
+
+  Result<void> attach(Session& session, Viewer& viewer, const ViewerState& state);
+  void detach(Session& session, const Viewer& viewer, int close_code);
+  Result<void> suspend(Session& session);
+  Result<void> resume(Session& session);
+  Result<void> rename(Session& session, std::string_view name);
+  Result<void> set_focused(Session& session, bool focused);
+  /// Ends it: the shell is hung up, the registry forgets it at once, viewers get `close_code`
+  /// once they have all output (`but` gets 1000).
+  Result<void> close(Session& session, std::string_view reason, int close_code,
+                     const Viewer* but = nullptr);
+
+  MoveResult move(Session& session, const Owners& to) {
+    return move_session(session, engines_, to);
+  }
+
+  /// Once a second: engines' ticks, expiries, the working directory of shells.
+  void tick();
+
+  const SessionCounts& counts() const { return counts_; }
+  std::size_t size() const { return sessions_.size(); }
+
+ private:
+  void ended(Session& session);
+  void leave_registry(Session& session, std::string_view reason);
+  void forget_if_unwatched(Session& session);
+  void settle(Session& session, std::string_view reason);
+  void expire();
+
+  net::any_io_executor executor_;
+  PtySource& source_;
+  SessionSizes sizes_;
+  Clock clock_;
+  Engines engines_;
+  Projects projects_;
+  std::shared_ptr<const Flags> flags_;
+  std::function<void(const ProjectId&, const SessionId&)> on_left_;
+  Turn turn_;
+  struct Entry {
+    std::shared_ptr<Session> session;
+    bool registered = true;            ///< In the registry still.
+    std::optional<WallTime> ended_at;  ///< Draining to its viewers since.
+  };
+  std::map<SessionId, Entry, std::less<>> sessions_;
+  SessionCounts counts_;
+};
+
+}  // namespace term::adapter

@@ -1,0 +1,321 @@
+#include "session/session.h"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <cerrno>
+#include <csignal>
+
+#include "session/replay.h"
+
+namespace term {
+
+namespace {
+
+/// Every coroutine root: an escaped exception is logged with the session and ends nothing else.
+void spawn(const net::any_io_executor& executor, const SessionId& id, net::awaitable<void> work) {
+  net::co_spawn(executor, std::move(work), [id](const std::exception_ptr& failure) {
+    if (!failure) return;
+    try {
+      std::rethrow_exception(failure);
+    } catch (const std::exception& e) {
+      spdlog::error("session.coroutine id={} ERROR {}", id, e.what());
+    }
+  });
+}
+
+}  // namespace
+
+Session::Session(const net::any_io_executor& executor, PtySource& source, Turn& turn, Setup setup)
+    : executor_(executor),
+      source_(source),
+      turn_(turn),
+      id_(std::move(setup.id)),
+      project_(std::move(setup.project)),
+      owners_(setup.owners),
+      ports_(setup.ports),
+      ring_(setup.ring_bytes, setup.next_offset),
+      input_(setup.input_bytes),
+      pty_ready_(executor),
+      child_ready_(executor),
+      kill_timer_(executor),
+      room_(executor),
+      input_room_(executor) {}
+
+Session::~Session() {
+  // The descriptors belong to pty_; Asio only watched them.
+  if (pty_ready_.is_open()) pty_ready_.release();
+  if (child_ready_.is_open()) child_ready_.release();
+}
+
+void Session::set_owners(Owners owners, EnginePorts ports) {
+  owners_ = owners;
+  ports_ = ports;
+  tell([](ViewerNews& news) { news.engine = true; });
+  progress();
+  write_input();
+}
+
+void Session::start(Pty pty, std::function<void(Session&)> on_end) {
+  pty_ = std::move(pty);
+  on_end_ = std::move(on_end);
+  started_ = true;
+  pty_ready_.assign(pty_.fd.get());
+  child_ready_.assign(pty_.pidfd.get());
+  spawn(executor_, id_, pump_output(shared_from_this()));
+  spawn(executor_, id_, watch_child(shared_from_this()));
+  write_input();
+}
+
+net::awaitable<void> Session::pump_output(std::shared_ptr<Session> self) {
+  (void)self;  // Kept alive until the pump ends.
+  for (;;) {
+    std::size_t budget = streams().read_budget(id_, contended());
+    if (closing_) budget = std::max<std::size_t>(budget, 4096);  // No viewer may keep it alive.
+    if (budget == 0) {
+      co_await room_.wait();
+      continue;
+    }
+    const Turned turned = read_turn(budget);
+    if (turned == Turned::hung_up || (turned == Turned::drained && child_gone_)) break;
+    if (turned == Turned::drained) {
+      co_await pty_ready_.async_wait(net::posix::stream_descriptor::wait_read, kNoThrow);
+    } else {
+      co_await net::post(executor_, kNoThrow);  // Let the others have their turn.
+    }
+  }
+  // Nobody has the tty open any more, or the shell has ended: wait for its status.
+  while (!child_gone_) co_await room_.wait();
+  finish();
+}
+
+Session::Turned Session::read_turn(std::size_t budget) {
+  std::size_t total = 0;
+  Turned result = Turned::more;
+  while (total < budget) {
+    const auto space = ring_.writable(budget - total);
+    const ssize_t n = ::read(pty_.fd.get(), space.data(), space.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) {
+      result = Turned::drained;
+      break;
+    }
+    if (n <= 0) {  // EIO: Linux says so when the last tty closes. The end either way.
+      result = Turned::hung_up;
+      break;
+    }
+    const auto size = static_cast<std::size_t>(n);
+    const Offset first = ring_.next();
+    ring_.commit(size);
+    streams().output(id_, first, space.first(size), ring_.first());
+    total += size;
+  }
+  turn_.last = this;
+  if (total > 0) {
+    telemetry().output(id_, total);
+    sessions().touch(id_);
+    wake_viewers();
+  }
+  return result;
+}
+
+bool Session::contended() { return turn_.last != nullptr && turn_.last != this; }
+
+net::awaitable<void> Session::watch_child(std::shared_ptr<Session> self) {
+  (void)self;
+  for (;;) {
+    co_await child_ready_.async_wait(net::posix::stream_descriptor::wait_read, kNoThrow);
+    exit_ = source_.exit_status(pty_);
+    if (exit_) break;
+  }
+  child_gone_ = true;
+  kill_timer_.cancel();
+  // What the shell printed is in the pty by now: the pump drains it and then ends.
+  pty_ready_.cancel();
+  room_.notify_all();
+}
+
+void Session::finish() {
+  if (ended_) return;
+  ended_ = true;
+  boost::system::error_code ignored;
+  pty_ready_.cancel(ignored);
+  pty_ready_.release();
+  child_ready_.release();
+  pty_.fd.reset();
+  pty_.pidfd.reset();
+  if (exit_) (void)streams().exited(id_, *exit_);
+  input_room_.notify_all();
+  wake_viewers();
+  if (on_end_) std::exchange(on_end_, nullptr)(*this);
+}
+
+void Session::fail() {
+  if (started_ || ended_) return;
+  ended_ = true;
+  input_room_.notify_all();
+  wake_viewers();
+}
+
+void Session::hang_up(std::chrono::milliseconds grace) {
+  if (!started_ || ended_) return;
+  closing_ = true;
+  room_.notify_all();
+  if (child_gone_) return;
+  signal_session(pty_, SIGHUP);
+  signal_session(pty_, SIGCONT);
+  kill_timer_.expires_after(grace);
+  kill_timer_.async_wait([self = shared_from_this()](const boost::system::error_code& ec) {
+    if (!ec && !self->child_gone_) signal_session(self->pty_, SIGKILL);
+  });
+}
+
+Result<void> Session::attach(Viewer& viewer, const ViewerState& state) {
+  if (auto attached = streams().attach(id_, state); !attached) return attached;
+  viewer.id = state.id;
+  viewer.client = state.client;
+  viewers_.push_back(&viewer);
+  progress();
+  return {};
+}
+
+void Session::detach(const Viewer& viewer) {
+  const auto gone = std::erase(viewers_, &viewer);
+  if (gone == 0) return;
+  streams().detach(id_, viewer.id);
+  progress();
+}
+
+Delivery Session::next_delivery(const Viewer& viewer, std::size_t max) {
+  Delivery delivery = streams().next_delivery(id_, viewer.id, max);
+  if (!delivery.gap_from) return delivery;
+  // Where the ring begins need not be where a terminal can go on.
+  const Offset safe = safe_replay_start(ring_, ring_.first());
+  delivery.end = std::max(delivery.end, safe);
+  delivery.first = safe;
+  return delivery;
+}
+
+void Session::sent(const Viewer& viewer, Offset upto) {
+  streams().sent(id_, viewer.id, upto);
+  progress();
+}
+
+Result<void> Session::acked(const Viewer& viewer, Offset upto) {
+  auto result = streams().acked(id_, viewer.id, upto);
+  if (result) progress();
+  return result;
+}
+
+Result<std::size_t> Session::input(const Viewer& viewer, Offset first,
+                                   std::span<const char> bytes) {
+  if (ended_) return bytes.size();
+  turn_.last = this;
+  auto verdict = streams().input(id_, viewer.id, first, bytes.size(), input_.room());
+  if (!verdict) return verdict.error();
+  if (verdict->resize) apply_window(*verdict->resize, viewer.client);
+  const auto fresh = bytes.subspan(verdict->skip, verdict->take);
+  if (!fresh.empty()) {
+    input_.push(viewer.client, first + verdict->skip, fresh);
+    telemetry().input(id_, fresh, !started_ || echoes(pty_));
+    sessions().touch(id_);
+    write_input();
+  }
+  return verdict->skip + verdict->take;
+}
+
+void Session::set_exempt(const Viewer& viewer, bool exempt) {
+  streams().set_exempt(id_, viewer.id, exempt);
+  progress();
+}
+
+void Session::write_input() {
+  bool wrote = false;
+  while (started_ && !ended_ && !waiting_to_write_ && !input_.empty() && streams().may_write(id_)) {
+    const auto bytes = input_.front();
+    const ssize_t n = ::write(pty_.fd.get(), bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) {
+      waiting_to_write_ = true;
+      spawn(executor_, id_, write_when_ready(shared_from_this()));
+      break;
+    }
+    if (n < 0) break;  // The tty is gone; the pump is about to say so.
+    const auto progress = input_.pop(static_cast<std::size_t>(n));
+    streams().input_written(id_, progress.client, progress.upto);
+    wrote = true;
+  }
+  if (!wrote) return;
+  input_room_.notify_all();
+  wake_viewers();  // Acknowledgements.
+}
+
+net::awaitable<void> Session::write_when_ready(std::shared_ptr<Session> self) {
+  (void)self;
+  co_await pty_ready_.async_wait(net::posix::stream_descriptor::wait_write, kNoThrow);
+  waiting_to_write_ = false;
+  write_input();
+}
+
+Result<void> Session::resize(const Viewer& viewer, WindowSize size) {
+  auto applied = streams().resize(id_, viewer.id, size);
+  if (!applied) return applied.error();
+  if (*applied) apply_window(**applied, viewer.client);
+  return {};
+}
+
+Result<void> Session::resize(WindowSize size) {
+  auto applied = streams().resize(id_, size);
+  if (!applied) return applied.error();
+  if (*applied) apply_window(**applied, "");
+  return {};
+}
+
+void Session::apply_window(WindowSize size, const std::string& client) {
+  (void)sessions().set_window(id_, size);
+  if (started_ && !ended_) {
+    if (auto set = set_window_size(pty_, size); !set)
+      telemetry().error(id_, "resize", set.error().detail);
+  }
+  tell([&](ViewerNews& news) {
+    news.resized = size;
+    news.resized_by = client;
+  });
+}
+
+Result<void> Session::set_suspended(bool suspended) {
+  auto result = streams().set_suspended(id_, suspended);
+  if (result) write_input();
+  return result;
+}
+
+void Session::tell(const std::function<void(ViewerNews&)>& put, const Viewer* except) {
+  for (Viewer* viewer : viewers_) {
+    if (viewer == except) continue;
+    put(viewer->news);
+    viewer->wake.notify_all();
+  }
+}
+
+Result<SessionSnapshot> Session::snapshot(bool with_data) const {
+  auto session = sessions().export_session(id_);
+  if (!session) return session.error();
+  auto stream = streams().export_session(id_);
+  if (!stream) return stream.error();
+  auto telemetry_share = telemetry().export_session(id_);
+  if (!telemetry_share) return telemetry_share.error();
+  SessionSnapshot snapshot{std::move(*session), std::move(*stream), std::move(*telemetry_share)};
+  if (with_data) snapshot.stream.data = ring_.copy(ring_.first(), ring_.size());
+  return snapshot;
+}
+
+void Session::wake_viewers() {
+  for (Viewer* viewer : viewers_) viewer->wake.notify_all();
+}
+
+void Session::progress() { room_.notify_all(); }
+
+}  // namespace term

@@ -1,0 +1,175 @@
+#pragma once
+// A live session: one pty, its ring, its input queue, its viewers, and who keeps its books.
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "session/input_queue.h"
+#include "session/output_ring.h"
+#include "session/ports.h"
+#include "session/pty.h"
+#include "session/signal.h"
+
+namespace term {
+
+/// Which engine keeps a session's books, port by port.
+struct Owners {
+  Engine sessions = Engine::refactored;
+  Engine streams = Engine::refactored;
+  Engine telemetry = Engine::refactored;
+  bool operator==(const Owners&) const = default;
+};
+
+/// Something the user must be told outside the stream (PROTOCOLS.md 2, `notice`).
+struct Notice {
+  std::string kind;  ///< `maintenance`, `draining`, `restarting`, `engine`, `limit`.
+  std::string message;
+  std::string eta;
+  bool operator==(const Notice&) const = default;
+};
+
+/// What a viewer has not been told yet. Bounded by construction: the newest of each kind counts.
+struct ViewerNews {
+  std::optional<WindowSize> resized;
+  std::string resized_by;         ///< Client id; empty = nobody in particular.
+  bool status = false;            ///< Status, focus, name: ask the registry.
+  bool engine = false;            ///< Owners changed.
+  std::vector<Notice> notices;    ///< At most one of each kind.
+  std::optional<int> close_code;  ///< The connection is to end with this code once all is sent.
+  std::string close_reason;
+  bool abort = false;  ///< Do not wait for the rest: drop the connection.
+};
+
+/// One attached connection, seen from the session. Owned by the connection; detach before it dies.
+struct Viewer {
+  explicit Viewer(const net::any_io_executor& executor) : wake(executor) {}
+  ViewerId id = 0;
+  std::string client;
+  Signal wake;  ///< There are bytes to deliver, input got written, or there is news.
+  ViewerNews news;
+};
+
+/// What the shard knows of who used its thread last; one per shard (GOALS.md 1: turn budget).
+struct Turn {
+  const void* last = nullptr;
+};
+
+/// Owns the mechanics and none of the books: every decision (when to read, what to deliver to whom,
+/// when to hold back, what to write) is asked of the session's own engine, at each turn.
+///
+/// Thread: its shard's only. Lifetime: shared by the shard's table, the running coroutines and the
+/// connections; ended() stays true for those who come late.
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  struct Setup {
+    SessionId id;
+    ProjectId project;
+    Owners owners;
+    EnginePorts ports;  ///< Those of `owners`.
+    std::size_t ring_bytes = 1024 * 1024;
+    std::size_t input_bytes = 1024 * 1024;
+    Offset next_offset = 0;
+  };
+  Session(const net::any_io_executor& executor, PtySource& source, Turn& turn, Setup setup);
+  ~Session();
+
+  const SessionId& id() const { return id_; }
+  const ProjectId& project() const { return project_; }
+  const net::any_io_executor& executor() const { return executor_; }
+
+  Owners owners() const { return owners_; }
+  SessionService& sessions() const { return *ports_.sessions; }
+  StreamService& streams() const { return *ports_.streams; }
+  TelemetryService& telemetry() const { return *ports_.telemetry; }
+  /// A flip: somebody else keeps the books from now on. Viewers are told.
+  void set_owners(Owners owners, EnginePorts ports);
+
+  /// The shell is there: output is pumped and queued input written from now on.
+  /// `on_end` is called once, when the child has ended and all it printed is in the ring.
+  void start(Pty pty, std::function<void(Session&)> on_end);
+  bool started() const { return started_; }
+  /// The child ended, or never started: nothing will be printed any more.
+  bool ended() const { return ended_; }
+  std::optional<ExitStatus> exit_status() const { return exit_; }
+  pid_t pid() const { return pty_.pid; }
+
+  /// Hangs up: SIGHUP now, SIGKILL after `grace` if the child is still there.
+  void hang_up(std::chrono::milliseconds grace = std::chrono::seconds(3));
+  /// No shell could be started: ends without ever having run.
+  void fail();
+
+  const OutputRing& ring() const { return ring_; }
+  void shrink_ring(std::size_t keep) { ring_.shrink(keep); }
+
+  Result<void> attach(Viewer& viewer, const ViewerState& state);
+  void detach(const Viewer& viewer);
+  const std::vector<Viewer*>& viewers() const { return viewers_; }
+
+  /// What to hand to a viewer now. A gap's `first` is where a terminal may safely go on.
+  Delivery next_delivery(const Viewer& viewer, std::size_t max);
+  void sent(const Viewer& viewer, Offset upto);
+  Result<void> acked(const Viewer& viewer, Offset upto);
+
+  /// Takes what fits of `bytes`, a client's input from offset `first` on; returns how much was
+  /// taken or skipped as known. The rest is to be offered again once `input_room` has fired.
+  Result<std::size_t> input(const Viewer& viewer, Offset first, std::span<const char> bytes);
+  Signal& input_room() { return input_room_; }
+  /// The connection stopped (went on) reading because of a full input queue.
+  void set_exempt(const Viewer& viewer, bool exempt);
+  std::size_t queued_input() const { return input_.size(); }
+
+  Result<void> resize(const Viewer& viewer, WindowSize size);
+  Result<void> resize(WindowSize size);
+  Result<void> set_suspended(bool suspended);
+
+  /// Puts news to every viewer (`except` left out) and wakes them.
+  void tell(const std::function<void(ViewerNews&)>& put, const Viewer* except = nullptr);
+
+  /// All three shares as the owners keep them; with the ring's bytes when `with_data`.
+  Result<SessionSnapshot> snapshot(bool with_data) const;
+
+ private:
+  net::awaitable<void> pump_output(std::shared_ptr<Session> self);
+  net::awaitable<void> watch_child(std::shared_ptr<Session> self);
+  net::awaitable<void> write_when_ready(std::shared_ptr<Session> self);
+  enum class Turned { more, drained, hung_up };
+  Turned read_turn(std::size_t budget);
+  bool contended();
+  void write_input();
+  void apply_window(WindowSize size, const std::string& client);
+  void finish();
+  void wake_viewers();
+  void progress();
+
+  net::any_io_executor executor_;
+  PtySource& source_;
+  Turn& turn_;
+  SessionId id_;
+  ProjectId project_;
+  Owners owners_;
+  EnginePorts ports_;
+  OutputRing ring_;
+  InputQueue input_;
+  Pty pty_;
+  net::posix::stream_descriptor pty_ready_;    ///< Borrows pty_.fd: readiness only.
+  net::posix::stream_descriptor child_ready_;  ///< Borrows pty_.pidfd.
+  net::steady_timer kill_timer_;
+  Signal room_;        ///< The pump may have a budget again.
+  Signal input_room_;  ///< The input queue shrank.
+  std::vector<Viewer*> viewers_;
+  std::function<void(Session&)> on_end_;
+  std::optional<ExitStatus> exit_;
+  bool started_ = false;
+  bool child_gone_ = false;
+  bool closing_ = false;
+  bool ended_ = false;
+  bool waiting_to_write_ = false;
+};
+
+}  // namespace term
