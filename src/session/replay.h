@@ -10,14 +10,17 @@ namespace term {
 
 /// The first offset at or after `from` where a replay may start: not inside a UTF-8 sequence or an
 /// escape sequence. Offset 0 is always safe; so is a line start, which it looks for in the first
-/// 4 KiB after `from` before it settles for a lesser place.
+/// 4 KiB after `from` before it settles for a lesser place. A line start inside a long string
+/// (sixel) is none. Where the ring's own begin may lie inside a sequence it judges by what follows.
 Offset safe_replay_start(const OutputRing& ring, Offset from);
 
-/// `bytes` without the sequences that make a terminal answer: device attributes (CSI c, CSI > c,
-/// CSI = c), device status and cursor position (CSI n, CSI ? n), DECRQSS and XTGETTCAP (DCS $ q,
-/// DCS + q), OSC colour and clipboard queries (OSC 4/10..19/52 with ?), window reports (CSI 11-21
-/// t), DECRQM (CSI $ p), XTVERSION (CSI > q), ENQ. Everything else is untouched, in order. A
-/// sequence cut off at the end is kept as it is: `bytes` should end where live output goes on.
+/// `bytes` without what makes a terminal answer: device attributes (CSI c, CSI > c, CSI = c, ESC
+/// Z), device status and cursor position (CSI n, CSI ? n), DECRQSS and XTGETTCAP (DCS $ q, DCS +
+/// q), colour, font and clipboard queries (OSC 4, 5, 10..19, 50, 52 with ?), window reports (CSI
+/// 11..21 t), DECRQM (CSI $ p), XTVERSION (CSI > q), the kitty keyboard query (CSI ? u), rarer
+/// reports of xterm, ENQ. Everything else is untouched, in order: a colour that is set beside one
+/// that is asked for, a control inside a query. A sequence cut off at the end is kept as it is:
+/// `bytes` should end where live output goes on. Linear time.
 /// Source: ctlseqs of xterm; xterm.js InputHandler.
 std::string mute_queries(std::string_view bytes);
 
