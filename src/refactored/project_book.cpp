@@ -59,7 +59,9 @@ std::optional<Error> ProjectBook::refusal(const AdmitRequest& request, WallTime 
 }
 
 std::optional<Error> ProjectBook::project_refusal(const ProjectId& project, WallTime now) {
-  ProjectRecord& record = record_of(project);
+  static const ProjectRecord kUnknown;
+  const auto found = projects_.find(project);
+  const ProjectRecord& record = found == projects_.end() ? kUnknown : found->second;
   if (record.sessions.size() >= limits_.max_per_project) {
     return limit_reached("MAX_SESSIONS_PER_PROJECT", limits_.max_per_project, "project " + project);
   }
@@ -72,7 +74,7 @@ std::optional<Error> ProjectBook::project_refusal(const ProjectId& project, Wall
   const auto created = static_cast<std::size_t>(
       std::ranges::count_if(record.recent_creations, [&](WallTime at) { return recent(at, now); }));
   if (created < limits_.max_creations_per_min) return std::nullopt;
-  record.breaker_until = now + limits_.breaker_reset;
+  record_of(project).breaker_until = now + limits_.breaker_reset;
   return Error{Errc::rate_limited,
                "project " + project + " created " + std::to_string(created) +
                    " sessions within 60 s and MAX_TERMINAL_CREATIONS_PER_MIN is " +
