@@ -106,7 +106,7 @@ Result<Config> load_config(const std::map<std::string, std::string>& flags,
                            const std::filesystem::path& dotenv);
 
 /// Where state goes if TERMINAL_STATE_DIR is unset: `$XDG_STATE_HOME/terminal-service`, else
-/// /var/lib/terminal-service for root, else `~/.local/state/terminal-service`.
+/// /var/lib/terminal-service for root, else `~/.local/state/terminal-service`; empty without HOME.
 std::filesystem::path default_state_dir(const std::map<std::string, std::string>& environment,
                                         bool root);
 
