@@ -96,6 +96,9 @@ class OnPty {
 
 const PtyCommand kCat{.argv = {"/bin/cat"}, .env = {}, .directory = "/"};
 
+/// Once it says so it is past its loader, which opens files of its own.
+const std::string kWaits = "echo ready; read x";
+
 std::set<std::string> descriptors_of(pid_t pid) {
   std::set<std::string> names;
   for (const auto& entry :
@@ -206,8 +209,9 @@ TEST(Pty, TheChildHasDescriptors012Only) {
   const UniqueFd low(::open("/dev/null", O_RDONLY));  // Neither is close-on-exec.
   const UniqueFd high(::fcntl(low.get(), F_DUPFD, 500));
   ASSERT_TRUE(low && high);
-  OnPty cat(kCat);
-  EXPECT_EQ(descriptors_of(cat.pty().pid), (std::set<std::string>{"0", "1", "2"}));
+  OnPty shell(kWaits);
+  ASSERT_TRUE(shell.sees("ready"));
+  EXPECT_EQ(descriptors_of(shell.pty().pid), (std::set<std::string>{"0", "1", "2"}));
 }
 
 TEST(Pty, ShellsStartedByManyThreadsHoldOnlyTheirOwnTerminal) {
@@ -215,10 +219,11 @@ TEST(Pty, ShellsStartedByManyThreadsHoldOnlyTheirOwnTerminal) {
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([] {
       for (int round = 0; round < 5; ++round) {
-        OnPty cat(kCat);
-        EXPECT_EQ(descriptors_of(cat.pty().pid), (std::set<std::string>{"0", "1", "2"}));
-        cat.type("\x04");
-        EXPECT_EQ(cat.wait_exit()->code, 0);
+        OnPty shell(kWaits);
+        EXPECT_TRUE(shell.sees("ready"));
+        EXPECT_EQ(descriptors_of(shell.pty().pid), (std::set<std::string>{"0", "1", "2"}));
+        shell.type("\n");
+        EXPECT_EQ(shell.wait_exit()->code, 0);
       }
     });
   }
