@@ -45,6 +45,7 @@ export class TerminalClient extends Emitter<ClientEvents> {
   private attachedNow = false;
   private attempt = 0;
   private wanted: { cols: number; rows: number };
+  private foreignSize = false; // `wanted` is what another viewer set
   private exit: Exit | undefined;
   private pingSince = 0; // when the oldest unanswered ping went out; 0 = none
   private retryTimer: Timer;
@@ -116,6 +117,7 @@ export class TerminalClient extends Emitter<ClientEvents> {
 
   resize(cols: number, rows: number): void {
     if (cols === this.wanted.cols && rows === this.wanted.rows) return;
+    this.foreignSize = false;
     this.wanted = { cols, rows };
     this.control({ type: 'resize', cols, rows });
   }
@@ -206,9 +208,12 @@ export class TerminalClient extends Emitter<ClientEvents> {
         this.log.acknowledge(message.input);
         return this.sendInput();
       case 'resized': {
-        const { cols, rows, client } = message;
-        if (client !== this.id) this.wanted = { cols, rows };
-        return this.emit('resized', { cols, rows, mine: client === this.id });
+        // Ours comes back as an echo, unless another's size was in force until we typed.
+        const mine = message.client === this.id;
+        if (mine && !this.foreignSize) return;
+        this.foreignSize = !mine;
+        this.wanted = { cols: message.cols, rows: message.rows };
+        return this.emit('resized', { ...this.wanted, mine });
       }
       case 'status':
         return this.emit('status', message);
@@ -242,6 +247,9 @@ export class TerminalClient extends Emitter<ClientEvents> {
     }
     this.sendInput();
     this.ping();
+    // The first answer shares the line with the replay; a second one soon tells the usual latency.
+    clearTimeout(this.pingTimer);
+    this.pingTimer = setTimeout(() => this.ping(), Math.min(1000, this.timing.ping));
   }
 
   private paint(frame: Uint8Array): void {

@@ -57,6 +57,7 @@ export interface ClientEvents {
   reset: undefined;
   session: SessionRecord;
   status: Status;
+  /** The terminal must take this size: another viewer set it, or ours is in force again (`mine`). */
   resized: { cols: number; rows: number; mine: boolean };
   engines: Engines;
   latency: number; // milliseconds
