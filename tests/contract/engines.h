@@ -1,30 +1,16 @@
 #pragma once
-// Both engines behind one face, and a clock that the tests move.
+// Both engines behind one face.
 
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <memory>
 #include <string>
 
 #include "legacy/engine.h"
 #include "refactored/engine.h"
+#include "support/fake_time.h"
 
 namespace term::contract {
-
-/// Time that stands still until somebody moves it. Lives on the heap, so clocks may outlive copies.
-class FakeTime {
- public:
-  Clock clock() const {
-    return [now = now_] { return *now; };
-  }
-  WallTime now() const { return *now_; }
-  void advance(Millis by) { *now_ += by; }
-
- private:
-  std::shared_ptr<WallTime> now_ =
-      std::make_shared<WallTime>(WallTime{Millis{1'795'341'600'000}});  // 2026-11-22, 10 o'clock.
-};
 
 /// An engine of either generation and its ports.
 struct EngineBox {
