@@ -1,0 +1,140 @@
+# shellcheck shell=bash disable=SC2154
+# Starting, stopping and asking a service. Sourced by ./dev.
+# The service itself reads the environment and .env; here it is only asked where its state is.
+
+# TERMINAL_PRESET would look like a key of the service, hence the name.
+start_preset=${DEV_PRESET:-release}
+start_seconds=30
+stop_seconds=30
+
+binary() { printf '%s/build/%s/bin/terminal-service' "$root" "$start_preset"; }
+
+build_service() {
+  known_preset "$start_preset"
+  cmd_setup run >&2
+  # Compiler output goes to stderr, so that stdout is the service's alone.
+  build_preset "$start_preset" terminal-service >&2
+}
+
+# The state directory of a service started with these arguments. Without a built service, or with a
+# configuration that it refuses now, the rule for the default is followed here.
+state_dir() {
+  local dir=""
+  if [[ -x $(binary) ]]; then dir=$("$(binary)" --print-state-dir "$@" 2>/dev/null) || dir=""; fi
+  if [[ -z $dir ]]; then
+    if [[ -n ${TERMINAL_STATE_DIR:-} ]]; then
+      dir=$TERMINAL_STATE_DIR
+    elif [[ ${XDG_STATE_HOME:-} == /* ]]; then
+      dir=$XDG_STATE_HOME/terminal-service
+    elif ((EUID == 0)); then
+      dir=/var/lib/terminal-service
+    else
+      dir=${HOME:?}/.local/state/terminal-service
+    fi
+  fi
+  printf '%s' "$dir"
+}
+
+# field FILE NAME: a number or string at the top of a service.json; empty if it is not there.
+field() {
+  [[ -r $1 ]] || return 0
+  tr -d '\n' <"$1" | sed -n "s/.*\"$2\" *: *\"\{0,1\}\([^\",} ]*\).*/\1/p"
+}
+
+# The pid in service.json if that process is a running terminal-service, else nothing. A pid is used
+# again after a crash, so the name decides.
+running_pid() {
+  local pid
+  pid=$(field "$1/service.json" pid)
+  [[ $pid =~ ^[1-9][0-9]*$ && $(cat "/proc/$pid/comm" 2>/dev/null) == terminal-servic* ]] || return 0
+  [[ $(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$pid/status" 2>/dev/null) == Z ]] || printf '%s' "$pid"
+}
+
+# The body of GET PATH at the HTTP port of the service whose state is in DIR. Plain bash: a machine
+# that only runs the service need not have curl.
+http_get() {
+  local dir=$1 path=$2 host port
+  host=$(field "$dir/service.json" host)
+  port=$(field "$dir/service.json" http_port)
+  case $host in "" | 0.0.0.0 | ::) host=127.0.0.1 ;; esac
+  [[ $port =~ ^[0-9]+$ ]] || return 1
+  (
+    exec 3<>"/dev/tcp/$host/$port" || exit 1
+    printf 'GET %s HTTP/1.0\r\nHost: localhost:%s\r\nConnection: close\r\n\r\n' "$path" "$port" >&3
+    IFS= read -r -t 5 status <&3 || exit 1
+    timeout 5 sed '1,/^\r*$/d' <&3
+    [[ $status == HTTP/1.?\ [23]* ]]
+  ) 2>/dev/null
+}
+
+health() { http_get "$1" /api/health/terminal; }
+
+cmd_start() {
+  build_service
+  exec "$(binary)" "$@"
+}
+
+cmd_stop() {
+  local dir pid waited=0
+  dir=$(state_dir "$@")
+  pid=$(running_pid "$dir")
+  if [[ -z $pid ]]; then
+    say "no service is running with the state in $dir"
+    return 0
+  fi
+  kill -TERM "$pid" || die "cannot signal process $pid; is it yours?"
+  while [[ -n $(running_pid "$dir") && -d /proc/$pid ]]; do
+    ((waited++ < stop_seconds * 10)) || die "process $pid has not ended $stop_seconds s after SIGTERM"
+    sleep 0.1
+  done
+  say "stopped $pid"
+}
+
+cmd_restart() {
+  local dir log child waited=0
+  # First everything that can fail, while the old service still runs.
+  build_service
+  "$(binary)" --print-state-dir "$@" >/dev/null || exit $?
+  dir=$(state_dir "$@")
+  log=$dir/service.log
+  mkdir -p "$dir"
+  say "open shells end with the service until a later release brings the holder"
+  cmd_stop "$@"
+  setsid nohup "$(binary)" "$@" </dev/null >>"$log" 2>&1 &
+  child=$!
+  until [[ $(running_pid "$dir") == "$child" ]] && health "$dir" >/dev/null; do
+    if ! kill -0 "$child" 2>/dev/null; then
+      local status=0
+      wait "$child" || status=$?
+      tail -n 20 "$log" >&2
+      say "the service ended with status $status; its log is $log" >&2
+      exit "$((status == 0 ? 1 : status))"
+    fi
+    ((waited++ < start_seconds * 10)) || die "no answer from process $child after $start_seconds s; see $log"
+    sleep 0.1
+  done
+  say "running: process $child, http://localhost:$(field "$dir/service.json" http_port)/, log $log"
+}
+
+cmd_status() {
+  local dir pid file answer
+  dir=$(state_dir "$@")
+  file=$dir/service.json
+  pid=$(running_pid "$dir")
+  if [[ -z $pid ]]; then
+    say "not running (state in $dir)"
+    exit 3
+  fi
+  say "running: process $pid, version $(field "$file" version), WebSocket port $(field "$file" ws_port)," \
+    "HTTP port $(field "$file" http_port), state in $dir"
+  answer=$(health "$dir") || true
+  [[ -n $answer ]] || die "no answer from its health address"
+  printf '%s\n' "$answer"
+}
+
+# A private service on free ports: health, one raw terminal, an echo, a planned end.
+cmd_smoke() {
+  build_service
+  web_packages
+  node "$root/tools/smoke.mjs" "$(binary)"
+}
