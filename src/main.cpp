@@ -1,1 +1,121 @@
-int main() {}
+// terminal-service: configuration, logging, limits, the service, signals; in this order.
+
+#include <signal.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "server/config.h"
+#include "server/config_cli.h"
+#include "server/service.h"
+#include "session/shell.h"
+#include "web/assets.h"
+
+namespace {
+
+constexpr int kRefusedConfiguration = 78;  // EX_CONFIG of sysexits.h.
+
+using term::server::Config;
+
+/// The log to stderr or to TERMINAL_LOG_DIR; errors also to the error log, which the monitor reads.
+void set_up_logging(const Config& config) {
+  std::vector<spdlog::sink_ptr> sinks;
+  if (config.log_dir) {
+    std::filesystem::create_directories(*config.log_dir);
+    sinks.push_back(std::make_shared<spdlog::sinks::basic_file_sink_mt>(
+        (*config.log_dir / "terminal-service.log").string()));
+  } else {
+    sinks.push_back(std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  }
+  if (config.error_log) {
+    auto errors = std::make_shared<spdlog::sinks::basic_file_sink_mt>(config.error_log->string());
+    errors->set_level(spdlog::level::err);
+    sinks.push_back(std::move(errors));
+  }
+  auto logger = std::make_shared<spdlog::logger>("", sinks.begin(), sinks.end());
+  logger->set_level(spdlog::level::from_str(config.log_level));
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+  logger->flush_on(spdlog::level::info);
+  spdlog::set_default_logger(std::move(logger));
+}
+
+/// A session takes three descriptors, a connection one.
+void raise_open_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    spdlog::warn("service.limit cannot raise open files");
+}
+
+/// Waits for SIGTERM or SIGINT; SIGHUP reads the configuration again.
+void serve_until_told(term::server::Service& service, const sigset_t& signals,
+                      const std::map<std::string, std::string>& flags) {
+  for (;;) {
+    int signal = 0;
+    if (::sigwait(&signals, &signal) != 0) continue;
+    if (signal != SIGHUP) return;
+    auto config = term::server::load_config(flags, term::server::process_environment(), ".env");
+    if (!config) {
+      spdlog::error("service.reload ERROR {}", config.error().detail);
+      continue;
+    }
+    service.reload(*config);
+    spdlog::info("service.reloaded");
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto command = term::server::parse_command_line(argc, argv, TERM_VERSION);
+  using Action = term::server::CommandLine::Action;
+  if (command.action == Action::print_and_exit) {
+    std::fputs(command.text.c_str(), stdout);
+    return 0;
+  }
+  if (command.action == Action::refuse) {
+    std::fputs(command.text.c_str(), stderr);
+    return kRefusedConfiguration;
+  }
+  auto config =
+      term::server::load_config(command.flags, term::server::process_environment(), ".env");
+  if (!config) {
+    std::fprintf(stderr, "terminal-service: %s\n", config.error().detail.c_str());
+    return kRefusedConfiguration;
+  }
+  if (command.action == Action::print_state_dir) {
+    std::printf("%s\n", config->state_dir.c_str());
+    return 0;
+  }
+  try {
+    set_up_logging(*config);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "terminal-service: cannot open the log: %s\n", e.what());
+    return kRefusedConfiguration;
+  }
+  for (const auto& warning : config->warnings) spdlog::warn("config {}", warning);
+  raise_open_file_limit();
+
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+
+  std::vector<term::server::Page> pages;
+  for (const auto& asset : term::web::assets())
+    pages.push_back({asset.path, asset.content_type, asset.body});
+  term::server::Service service(std::move(*config), {.pages = pages, .version = TERM_VERSION});
+  if (auto started = service.start(); !started) {
+    spdlog::error("service.start ERROR {}", started.error().detail);
+    return started.error().code == term::Errc::os_error ? 1 : kRefusedConfiguration;
+  }
+  serve_until_told(service, signals, command.flags);
+  service.stop();
+  return 0;
+}

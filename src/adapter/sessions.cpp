@@ -95,6 +95,11 @@ std::shared_ptr<Session> Sessions::find(const SessionId& id) const {
   return it == sessions_.end() ? nullptr : it->second.session;
 }
 
+bool Sessions::registered(const SessionId& id) const {
+  const auto it = sessions_.find(id);
+  return it != sessions_.end() && it->second.registered;
+}
+
 std::vector<std::shared_ptr<Session>> Sessions::live() const {
   std::vector<std::shared_ptr<Session>> all;
   for (const auto& [id, entry] : sessions_)

@@ -62,6 +62,8 @@ class Sessions {
   void failed(Session& session, const Error& why);
 
   std::shared_ptr<Session> find(const SessionId& id) const;
+  /// Neither closed nor ended: it must be in its owner's registry.
+  bool registered(const SessionId& id) const;
   /// Sessions whose shells run (or start), in no order.
   std::vector<std::shared_ptr<Session>> live() const;
   std::vector<SessionRecord> records(const std::optional<ProjectId>& project) const;

@@ -43,7 +43,8 @@ struct ViewerNews {
   std::vector<Notice> notices;    ///< At most one of each kind.
   std::optional<int> close_code;  ///< The connection is to end with this code once all is sent.
   std::string close_reason;
-  bool abort = false;  ///< Do not wait for the rest: drop the connection.
+  bool close_now = false;  ///< Do not wait for the rest of the output.
+  bool abort = false;      ///< Do not even say so: drop the connection.
 };
 
 /// One attached connection, seen from the session. Owned by the connection; detach before it dies.

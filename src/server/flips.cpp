@@ -1,0 +1,207 @@
+#include "server/flips.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+
+namespace term::server {
+
+namespace {
+
+/// Sessions moved before the shard's other work gets its turn: a move takes some 10 µs, a viewer
+/// must not wait for all of them.
+constexpr std::size_t kMovesPerTurn = 16;
+
+std::string describe(const adapter::FlagChange& change) {
+  const auto name = [](bool refactored) { return refactored ? "refactored" : "legacy"; };
+  std::string text;
+  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+  if (change.refactor) add(name(*change.refactor));
+  if (change.percentage) add(std::to_string(*change.percentage) + "% refactored");
+  if (change.services.sessions) add("sessions=" + std::string(name(*change.services.sessions)));
+  if (change.services.streams) add("streams=" + std::string(name(*change.services.streams)));
+  if (change.services.telemetry) add("telemetry=" + std::string(name(*change.services.telemetry)));
+  if (change.project) add("project=" + *change.project);
+  if (change.session) add("session=" + *change.session);
+  return text;
+}
+
+std::string describe(const adapter::Flags& flags) {
+  const Owners owners = flags.choose({}, {});
+  std::string text(to_string(owners.sessions));
+  if (owners.streams != owners.sessions || owners.telemetry != owners.sessions)
+    text = "sessions=" + std::string(to_string(owners.sessions)) +
+           ", streams=" + std::string(to_string(owners.streams)) +
+           ", telemetry=" + std::string(to_string(owners.telemetry));
+  if (flags.percentage) text += ", " + std::to_string(*flags.percentage) + "% refactored";
+  return text;
+}
+
+}  // namespace
+
+adapter::EnvironmentFlags environment_flags(const Config& config) {
+  adapter::EnvironmentFlags flags;
+  flags.legacy_mode = config.legacy_mode.value.value_or(false);
+  flags.refactor_enabled = config.refactor_enabled.value;
+  flags.dual_write = config.dual_write.value.value_or(false);
+  flags.auto_rollback = config.auto_rollback.value.value_or(false);
+  flags.legacy_mode_source = to_string(config.legacy_mode.source);
+  flags.refactor_enabled_source = to_string(config.refactor_enabled.source);
+  flags.dual_write_source = to_string(config.dual_write.source);
+  flags.auto_rollback_source = to_string(config.auto_rollback.source);
+  return flags;
+}
+
+Flips::Flips(Operations& operations, std::shared_ptr<const adapter::Flags> flags)
+    : operations_(operations),
+      flags_(std::move(flags)),
+      finished_(operations.shards().first().get_executor()) {}
+
+net::awaitable<Result<FlagOutcome>> Flips::change(adapter::FlagChange change) {
+  while (running_ && change.force) co_await finished_.wait();
+  auto next = adapter::apply(*flags_, change, operations_.now());
+  if (!next) co_return next.error();
+  FlagOutcome outcome{.flags = std::make_shared<const adapter::Flags>(std::move(*next)),
+                      .dry_run = change.dry_run};
+  if (running_ && change.changes_engine())
+    co_return Error{Errc::busy, "another flip is running; wait for it or set force"};
+  adapter::FlipEntry entry;
+  entry.who = change.who;
+  entry.reason = change.reason;
+  entry.from = describe(*flags_);
+  entry.to = describe(change);
+  entry.force = change.force;
+  entry.started = operations_.now();
+  if (change.dry_run) {
+    for (const auto& part : co_await live_sessions()) entry.sessions += part.size();
+    if (change.changes_engine()) outcome.flip = std::move(entry);
+    co_return outcome;
+  }
+  if (!change.changes_engine()) {
+    co_await publish(outcome.flags);
+    co_return outcome;
+  }
+  running_ = true;
+  adapter::FlipEntry& kept = journal_.open(std::move(entry));
+  co_await publish(outcome.flags);
+  co_await move_all(kept);
+  running_ = false;
+  finished_.notify_all();
+  outcome.flip = kept;
+  co_return outcome;
+}
+
+net::awaitable<void> Flips::environment_changed(adapter::EnvironmentFlags environment) {
+  while (running_) co_await finished_.wait();
+  adapter::Flags next = *flags_;
+  next.environment = std::move(environment);
+  co_await publish(std::make_shared<const adapter::Flags>(std::move(next)));
+}
+
+net::awaitable<void> Flips::publish(std::shared_ptr<const adapter::Flags> flags) {
+  flags_ = flags;
+  auto set = [flags](Shard& shard) {
+    shard.sessions->publish(flags);
+    return true;
+  };
+  co_await operations_.shards().gather(std::move(set));
+}
+
+net::awaitable<std::vector<std::vector<Flips::Live>>> Flips::live_sessions() {
+  auto list = [](Shard& shard) {
+    std::vector<Live> live;
+    for (const auto& session : shard.sessions->live())
+      live.push_back({session->id(), session->project()});
+    return live;
+  };
+  co_return co_await operations_.shards().gather(std::move(list));
+}
+
+net::awaitable<void> Flips::move_all(adapter::FlipEntry& entry) {
+  const auto parts = co_await live_sessions();
+  for (const auto& part : parts) entry.sessions += part.size();
+  if (!entry.force) {
+    entry.sessions_after = entry.sessions;
+    entry.ended = operations_.now();
+    entry.good = true;
+    co_return;
+  }
+  std::vector<adapter::MoveResult> results;
+  std::vector<SessionId> ids;
+  Shards& shards = operations_.shards();
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    Shard& shard = shards.at(i);
+    auto part = co_await shards.run(shard, move_shard(shard, parts[i]));
+    for (const auto& live : parts[i]) ids.push_back(live.id);
+    entry.progress += parts[i].size();
+    results.insert(results.end(), std::make_move_iterator(part.begin()),
+                   std::make_move_iterator(part.end()));
+  }
+  co_await move_projects(entry);
+  for (const auto& result : results) {
+    if (result.moved) ++entry.moved;
+    if (result.error) entry.failed.push_back({result.id, result.error->detail});
+  }
+  entry.lost = co_await count_lost(std::move(ids));
+  entry.sessions_after = entry.sessions - entry.lost;
+  entry.sha256_before = adapter::offsets_sha256(results, false);
+  entry.sha256_after = adapter::offsets_sha256(results, true);
+  entry.ended = operations_.now();
+  entry.good = entry.lost == 0 && entry.failed.empty() && entry.sha256_before == entry.sha256_after;
+  spdlog::info(
+      "session.flip id={} from=\"{}\" to=\"{}\" sessions={} moved={} failed={} lost={} ms={}",
+      entry.id, entry.from, entry.to, entry.sessions, entry.moved, entry.failed.size(), entry.lost,
+      (*entry.ended - entry.started).count());
+}
+
+net::awaitable<std::vector<adapter::MoveResult>> Flips::move_shard(Shard& shard,
+                                                                   std::vector<Live> sessions) {
+  std::vector<adapter::MoveResult> results;
+  std::size_t turn = 0;
+  for (const auto& live : sessions) {
+    const auto session = shard.sessions->find(live.id);
+    if (!session || session->ended()) continue;  // Its shell ended by itself meanwhile.
+    if (!session->sessions().find(live.id)) continue;
+    const Owners to = shard.sessions->flags().choose(live.project, live.id);
+    results.push_back(shard.sessions->move(*session, to));
+    const auto& result = results.back();
+    session->telemetry().operation("flip", !result.error, Millis(0));
+    if (result.error)
+      spdlog::error("session.flip_failed id={} ERROR {}", live.id, result.error->detail);
+    if (++turn % kMovesPerTurn == 0) co_await net::post(shard.io, kNoThrow);
+  }
+  co_return results;
+}
+
+net::awaitable<void> Flips::move_projects(adapter::FlipEntry& entry) {
+  auto move = [](Shard& shard) {
+    std::vector<adapter::FlipEntry::Failure> failed;
+    for (const auto& project : shard.sessions->projects().all()) {
+      const Engine to = shard.sessions->flags().choose(project, {}).sessions;
+      if (auto done = shard.sessions->projects().move(project, to); !done)
+        failed.push_back({"project " + project, done.error().detail});
+    }
+    return failed;
+  };
+  for (auto& part : co_await operations_.shards().gather(std::move(move)))
+    entry.failed.insert(entry.failed.end(), part.begin(), part.end());
+}
+
+net::awaitable<std::size_t> Flips::count_lost(std::vector<SessionId> moved) {
+  auto look = [moved](Shard& shard) {
+    std::size_t lost = 0;
+    for (const auto& id : moved) {
+      // In the table with a running shell, but in no registry any more: that is a loss. One that
+      // is not in the table ended by itself.
+      const auto session = shard.sessions->find(id);
+      if (session && shard.sessions->registered(id) && !session->sessions().find(id)) ++lost;
+    }
+    return lost;
+  };
+  std::size_t lost = 0;
+  for (const std::size_t part : co_await operations_.shards().gather(std::move(look))) lost += part;
+  co_return lost;
+}
+
+}  // namespace term::server

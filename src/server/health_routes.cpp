@@ -1,0 +1,205 @@
+// /api/health/* and /api/terminal/health: is the service well, and if not, which part is not.
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <tuple>
+
+#include "server/report.h"
+#include "server/routes.h"
+#include "server/service.h"
+#include "session/snapshot_json.h"
+
+namespace term::server {
+
+namespace {
+
+using Json = nlohmann::json;
+using Reply = net::awaitable<Response>;
+
+constexpr double kMaxResponseMs = 500;  ///< OPERATIONS.md 3.
+
+Json modules_json(const std::vector<ModuleHealth>& modules) {
+  Json json = Json::object();
+  for (const auto& module : modules)
+    json[module.module] = {{"healthy", module.healthy}, {"detail", module.detail}};
+  return json;
+}
+
+/// Unhealthy: an engine that serves sessions (or is to serve new ones) has a module that is not.
+/// Degraded: anything else that is not as it should be.
+struct Verdict {
+  std::string status = "healthy";
+  std::vector<std::string> reasons;
+  void degrade(std::string why) {
+    if (status == "healthy") status = "degraded";
+    reasons.push_back(std::move(why));
+  }
+  void fail(std::string why) {
+    status = "unhealthy";
+    reasons.push_back(std::move(why));
+  }
+};
+
+void judge(Verdict& verdict, const EngineReport& engine, const char* name, bool in_use) {
+  for (const auto& module : engine.modules) {
+    if (module.healthy) continue;
+    const std::string why = std::string(name) + " " + module.module + ": " + module.detail;
+    if (in_use)
+      verdict.fail(why);
+    else
+      verdict.degrade(why);
+  }
+}
+
+Verdict judge(const Service& service, const Report& report, const Owners& fresh) {
+  Verdict verdict;
+  const auto uses = [&](Engine engine) {
+    const auto it = report.by_engine.find(std::string(to_string(engine)));
+    return (it != report.by_engine.end() && it->second > 0) || fresh.sessions == engine ||
+           fresh.streams == engine || fresh.telemetry == engine;
+  };
+  judge(verdict, report.legacy, "legacy", uses(Engine::legacy));
+  judge(verdict, report.refactored, "refactored", uses(Engine::refactored));
+  const auto telemetry = report.telemetry();
+  if (telemetry.response_time_ms > kMaxResponseMs)
+    verdict.degrade("response time " + std::to_string(telemetry.response_time_ms) + " ms > 500 ms");
+  if (report.error_rate() > 1)
+    verdict.degrade("error rate " + std::to_string(report.error_rate()) + " % > 1 %");
+  if (report.counts.lost > 0) verdict.fail(std::to_string(report.counts.lost) + " sessions lost");
+  if (report.sessions >= service.config().max_sessions)
+    verdict.degrade("MAX_TERMINAL_SESSIONS reached: new sessions are refused");
+  return verdict;
+}
+
+Json engine_json(const Owners& owners) {
+  return {{"sessions", to_string(owners.sessions)},
+          {"streams", to_string(owners.streams)},
+          {"telemetry", to_string(owners.telemetry)}};
+}
+
+Reply health(Service& service, Request) {
+  const Report report = co_await gather_report(service, false);
+  const Owners fresh = service.flips().flags().choose({}, {});
+  const Verdict verdict = judge(service, report, fresh);
+  const auto uptime = service.now() - service.started_at();
+  Json json{{"status", verdict.status},
+            {"reasons", verdict.reasons},
+            {"engine", engine_json(fresh)},
+            {"legacy", modules_json(report.legacy.modules)},
+            {"refactored", modules_json(report.refactored.modules)},
+            {"sessions",
+             {{"total", report.sessions},
+              {"by_engine", report.by_engine},
+              {"by_status", report.by_status}}},
+            {"admission", {{"maintenance", false}, {"percentage", 100}}},
+            {"store", {{"status", "none"}, {"detail", "state is kept in memory"}}},
+            {"holder", {{"status", "none"}, {"detail", "restarts are not survived"}}},
+            {"uptime_ms", uptime.count()},
+            {"started", iso_time(service.started_at())},
+            {"version", service.version()}};
+  co_return json_response(verdict.status == "unhealthy" ? 503 : 200, json);
+}
+
+/// The user port's health keeps the names of both earlier generations (origin 4.1).
+Reply terminal_health(Service& service, Request) {
+  const Report report = co_await gather_report(service, false);
+  const Verdict verdict = judge(service, report, service.flips().flags().choose({}, {}));
+  const auto usage = process_usage();
+  const auto megabytes = static_cast<double>(usage.rss) / 1048576.0;
+  const auto of = [&](const char* status) {
+    const auto it = report.by_status.find(status);
+    return it == report.by_status.end() ? std::size_t{0} : it->second;
+  };
+  Json lane{
+      {"status", verdict.status}, {"activeSessions", of("attached")}, {"port", service.ws_port()}};
+  Json json{{"status", verdict.status},
+            {"metrics",
+             {{"totalSessions", report.sessions},
+              {"suspendedSessions", of("suspended")},
+              {"activeSessions", of("attached")},
+              {"projectsWithSessions", report.by_project.size()},
+              {"memoryUsageMB", {{"rss", megabytes}}},
+              {"uptime", (service.now() - service.started_at()).count() / 1000}}},
+            {"sessionsByStatus", report.by_status},
+            {"limits",
+             {{"maxSessions", service.config().max_sessions},
+              {"maxSessionsPerProject", service.config().max_sessions_per_project},
+              {"maxFocused", service.config().max_focused_per_project}}},
+            {"issues", verdict.reasons},
+            {"warnings", Json::array()},
+            {"recommendations", Json::array()},
+            {"system", lane},
+            {"claude", lane},
+            {"timestamp", iso_time(service.now())}};
+  co_return json_response(200, json);
+}
+
+Reply live(Service&, Request) { co_return json_response(200, {{"status", "live"}}); }
+
+Reply ready(Service& service, Request) {
+  const bool full = service.shards().total() >= service.config().max_sessions;
+  co_return json_response(full ? 503 : 200, {{"status", full ? "full" : "ready"}});
+}
+
+Json log_json(const LogEntry& entry) {
+  constexpr const char* kKinds[] = {"command", "output", "error", "system"};
+  return {{"sessionId", entry.session},
+          {"projectId", entry.project},
+          {"sequence", entry.sequence},
+          {"timestamp", iso_time(entry.at)},
+          {"type", kKinds[static_cast<std::size_t>(entry.kind)]},
+          {"content", entry.content},
+          {"bytes", entry.bytes}};
+}
+
+Reply logs(Service& service, Request request) {
+  LogQuery query;
+  const std::string session = request.query("sessionId");
+  const std::string project = request.query("projectId");
+  if (session.empty() && project.empty())
+    co_return error_response({Errc::bad_argument, "sessionId or projectId is required"});
+  if (!session.empty()) query.session = session;
+  if (!project.empty()) query.project = project;
+  const std::string limit = request.query("limit", "1000");
+  if (limit.empty() || limit.size() > 5 ||
+      limit.find_first_not_of("0123456789") != std::string::npos)
+    co_return error_response({Errc::bad_argument, "limit must be a number from 0 to 99999"});
+  query.limit = std::stoul(limit);
+  auto get = [query](Shard& shard) {
+    auto entries = shard.sessions->engines().legacy.telemetry->logs(query);
+    auto more = shard.sessions->engines().refactored.telemetry->logs(query);
+    entries.insert(entries.end(), more.begin(), more.end());
+    return entries;
+  };
+  auto parts = co_await service.shards().gather(std::move(get));
+  std::vector<LogEntry> all;
+  for (auto& part : parts) all.insert(all.end(), part.begin(), part.end());
+  std::ranges::sort(all, {}, [](const LogEntry& e) {
+    return std::tuple<WallTime, std::string_view, std::uint64_t>(e.at, e.session, e.sequence);
+  });
+  if (all.size() > query.limit)
+    all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(query.limit));
+  Json json = Json::array();
+  for (const auto& entry : all) json.push_back(log_json(entry));
+  co_return json_response(200, {{"success", true}, {"logs", json}});
+}
+
+}  // namespace
+
+void add_health_routes(Router& router, Service& service) {
+  router.add("GET", "/api/health/terminal",
+             [&service](Request r) { return health(service, std::move(r)); });
+  router.add("GET", "/api/health/live",
+             [&service](Request r) { return live(service, std::move(r)); });
+  router.add("GET", "/api/health/ready",
+             [&service](Request r) { return ready(service, std::move(r)); });
+}
+
+void add_user_health_routes(Router& router, Service& service) {
+  router.add("GET", "/api/terminal/health",
+             [&service](Request r) { return terminal_health(service, std::move(r)); });
+  router.add("GET", "/api/terminal/logs",
+             [&service](Request r) { return logs(service, std::move(r)); });
+}
+
+}  // namespace term::server

@@ -1,0 +1,74 @@
+#pragma once
+// Listeners and HTTP/1.1: reads request heads, answers routes, sends upgrades on to their shard.
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/config.h"
+#include "server/http.h"
+#include "server/operations.h"
+#include "server/origin.h"
+
+namespace term::server {
+
+struct HttpCounts {
+  std::uint64_t requests = 0;
+  std::uint64_t refused_origins = 0;
+  std::uint64_t half_open_dropped = 0;  ///< Oldest of too many unfinished handshakes.
+  std::uint64_t timeouts = 0;
+};
+
+/// One listening port. Every check of who may talk to us sits here, above the adapter.
+///
+/// Thread: the first shard's.
+class HttpServer {
+ public:
+  HttpServer(Operations& operations, const Router& router, bool operator_port);
+
+  /// Binds and listens. Errors: os_error naming the address.
+  Result<void> listen(const std::string& host, std::uint16_t port);
+  std::uint16_t port() const { return port_; }
+  /// Who may connect, known once both ports are.
+  void allow(std::vector<Origin> origins, std::vector<std::string> hosts);
+  void start();
+  /// No new connections; idle ones are dropped.
+  void stop();
+
+  const HttpCounts& counts() const { return counts_; }
+  std::size_t half_open() const { return half_open_.size(); }
+  /// Connections that are neither closed nor handed to a shard.
+  std::size_t active() const { return active_; }
+
+ private:
+  struct Client;
+  net::awaitable<void> accept_loop();
+  net::awaitable<void> serve(std::shared_ptr<Client> client);
+  net::awaitable<bool> serve_one(std::shared_ptr<Client> client);
+  void enlist(const std::shared_ptr<Client>& client);
+  void delist(const std::shared_ptr<Client>& client);
+  Result<void> check_sender(const Client& client) const;
+  Result<void> check_token(const Request& request, const Client& client) const;
+  /// Gives the connection to its session's shard; a response when it is refused instead.
+  std::optional<Response> hand_over(Client& client, Upgrade upgrade);
+
+  Operations& operations_;
+  const Router& router_;
+  const bool operator_port_;
+  net::ip::tcp::acceptor acceptor_;
+  std::uint16_t port_ = 0;
+  std::vector<Origin> origins_;
+  std::vector<std::string> hosts_;
+  std::list<std::weak_ptr<Client>> half_open_;  ///< Oldest first.
+  HttpCounts counts_;
+  std::size_t active_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace term::server

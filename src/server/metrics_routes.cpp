@@ -1,0 +1,199 @@
+// /api/metrics/* as JSON and /metrics as Prometheus text.
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "server/report.h"
+#include "server/routes.h"
+#include "server/service.h"
+
+namespace term::server {
+
+namespace {
+
+using Json = nlohmann::json;
+using Reply = net::awaitable<Response>;
+
+Json sessions_json(const Report& report) {
+  return {{"total", report.sessions},      {"by_status", report.by_status},
+          {"by_engine", report.by_engine}, {"created", report.counts.created},
+          {"ended", report.counts.ended},  {"failed", report.counts.failed},
+          {"lost", report.counts.lost},    {"viewers", report.viewers}};
+}
+
+Json errors_json(const Report& report) {
+  const auto telemetry = report.telemetry();
+  return {{"rate", report.error_rate()},
+          {"recent_operations", telemetry.recent_operations},
+          {"recent_failed", telemetry.recent_failed},
+          {"operations", telemetry.operations},
+          {"failed", telemetry.failed_operations},
+          {"bad_messages", report.connections.bad_messages},
+          {"by_kind", telemetry.errors_by_kind}};
+}
+
+Json memory_json(const Report& report) {
+  Json sizes = Json::object();
+  for (const auto& size : report.sizes)
+    sizes[size.id] = {{"ring", size.ring_bytes}, {"input_queue", size.queued_input}};
+  return {{"rss", process_usage().rss}, {"rings", report.ring_bytes}, {"per_session", sizes}};
+}
+
+Json http_json(const HttpServer& port) {
+  return {{"requests", port.counts().requests},
+          {"refused_origins", port.counts().refused_origins},
+          {"half_open", port.half_open()},
+          {"half_open_dropped", port.counts().half_open_dropped},
+          {"timeouts", port.counts().timeouts}};
+}
+
+Reply all(Service& service, Request) {
+  const Report report = co_await gather_report(service, true);
+  const auto telemetry = report.telemetry();
+  const auto usage = process_usage();
+  co_return json_response(
+      200, {{"sessions", sessions_json(report)},
+            {"errors", errors_json(report)},
+            {"memory", memory_json(report)},
+            {"connections",
+             {{"open", report.open_connections},
+              {"opened", report.connections.opened},
+              {"closed", report.connections.closed},
+              {"by_dialect", report.connections.by_dialect},
+              {"user_port", http_json(service.user_port())},
+              {"operator_port", http_json(service.operator_port())}}},
+            {"bytes", {{"input", telemetry.input_bytes}, {"output", telemetry.output_bytes}}},
+            {"commands", telemetry.commands},
+            {"response_time_ms", telemetry.response_time_ms},
+            {"cpu_seconds", usage.cpu_seconds},
+            {"open_files", usage.open_files},
+            {"uptime_ms", (service.now() - service.started_at()).count()}});
+}
+
+Reply sessions(Service& service, Request) {
+  const Report report = co_await gather_report(service, false);
+  co_return json_response(200, sessions_json(report));
+}
+
+Reply errors(Service& service, Request) {
+  const Report report = co_await gather_report(service, false);
+  co_return json_response(200, errors_json(report));
+}
+
+Reply memory(Service& service, Request) {
+  const Report report = co_await gather_report(service, true);
+  co_return json_response(200, memory_json(report));
+}
+
+/// Prometheus text format 0.0.4.
+class Exposition {
+ public:
+  void family(std::string_view name, std::string_view type, std::string_view help) {
+    text_ += fmt::format("# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
+  }
+  template <class T>
+  void sample(std::string_view name, T value) {
+    text_ += fmt::format("{} {}\n", name, value);
+  }
+  template <class T>
+  void sample(std::string_view name, std::string_view label, std::string_view label_value,
+              T value) {
+    text_ += fmt::format("{}{{{}=\"{}\"}} {}\n", name, label, escape(label_value), value);
+  }
+  template <class T>
+  void one(std::string_view name, std::string_view type, std::string_view help, T value) {
+    family(name, type, help);
+    sample(name, value);
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  static std::string escape(std::string_view value) {
+    std::string out;
+    for (const char c : value) {
+      if (c == '\\' || c == '"') out += '\\';
+      if (c == '\n') {
+        out += "\\n";
+      } else {
+        out += c;
+      }
+    }
+    return out;
+  }
+  std::string text_;
+};
+
+void put_sessions(Exposition& out, const Report& report) {
+  out.family("terminal_sessions", "gauge", "Live sessions by status.");
+  for (const auto& [status, n] : report.by_status)
+    out.sample("terminal_sessions", "status", status, n);
+  out.family("terminal_sessions_by_engine", "gauge",
+             "Live sessions by the engine of their stream.");
+  for (const auto& [engine, n] : report.by_engine)
+    out.sample("terminal_sessions_by_engine", "engine", engine, n);
+  const auto attached = report.by_status.find("attached");
+  out.one("terminal_sessions_total", "gauge", "Live sessions.", report.sessions);
+  out.one("terminal_sessions_active", "gauge", "Live sessions with a viewer.",
+          attached == report.by_status.end() ? std::size_t{0} : attached->second);
+  out.one("terminal_sessions_created_total", "counter", "Sessions started.", report.counts.created);
+  out.one("terminal_sessions_ended_total", "counter", "Sessions ended.", report.counts.ended);
+  out.one("terminal_sessions_failed_total", "counter", "Sessions without a shell.",
+          report.counts.failed);
+  out.one("terminal_sessions_lost_total", "counter", "Sessions lost; must stay 0.",
+          report.counts.lost);
+}
+
+Reply prometheus(Service& service, Request) {
+  const Report report = co_await gather_report(service, false);
+  const auto telemetry = report.telemetry();
+  const auto usage = process_usage();
+  Exposition out;
+  put_sessions(out, report);
+  out.one("terminal_streams_connected", "gauge", "Attached viewers.", report.viewers);
+  out.one("terminal_connections_open", "gauge", "Open WebSockets.", report.open_connections);
+  out.one("terminal_output_bytes_total", "counter", "Bytes read from ptys.",
+          telemetry.output_bytes);
+  out.one("terminal_input_bytes_total", "counter", "Bytes accepted from clients.",
+          telemetry.input_bytes);
+  out.one("terminal_operations_total", "counter", "Operations.", telemetry.operations);
+  out.one("terminal_operations_failed_total", "counter", "Failed operations.",
+          telemetry.failed_operations);
+  out.family("terminal_errors_total", "counter", "Errors by kind.");
+  for (const auto& [kind, n] : telemetry.errors_by_kind)
+    out.sample("terminal_errors_total", "kind", kind, n);
+  out.one("terminal_error_rate_percent", "gauge", "Failed operations, last 5 minutes.",
+          report.error_rate());
+  out.one("terminal_latency_ms", "gauge", "Mean response time, last 5 minutes.",
+          telemetry.response_time_ms);
+  out.one("terminal_bad_messages_total", "counter", "Messages that meant nothing.",
+          report.connections.bad_messages);
+  out.family("terminal_memory_usage", "gauge", "Bytes by kind.");
+  out.sample("terminal_memory_usage", "type", "rss", usage.rss);
+  out.sample("terminal_memory_usage", "type", "rings", report.ring_bytes);
+  out.one("terminal_cpu_seconds_total", "counter", "CPU time of the service.", usage.cpu_seconds);
+  out.one("terminal_open_files", "gauge", "Open descriptors.", usage.open_files);
+  Response response;
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  response.body = out.take();
+  co_return response;
+}
+
+}  // namespace
+
+void add_metrics_routes(Router& router, Service& service) {
+  using Function = Reply (*)(Service&, Request);
+  const auto add = [&](const char* path, Function function) {
+    router.add("GET", path, [&service, function](Request request) {
+      return function(service, std::move(request));
+    });
+  };
+  add("/api/metrics/terminals", all);
+  add("/api/metrics/terminals/sessions", sessions);
+  add("/api/metrics/terminals/errors", errors);
+  add("/api/metrics/errors", errors);
+  add("/api/metrics/terminals/memory", memory);
+  add("/metrics", prometheus);
+}
+
+}  // namespace term::server

@@ -1,0 +1,95 @@
+#pragma once
+// Operations that cross shards: open, close, focus, suspend, list. Shared by WebSocket and REST.
+
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/config.h"
+#include "server/shards.h"
+
+namespace term::server {
+
+struct OpenRequest {
+  SessionId id;  ///< Valid; see make_session_id().
+  ProjectId project;
+  std::string path;  ///< Working directory asked for; see choose_directory().
+  WindowSize size;
+  std::string mode = "normal";
+  std::string type = "terminal";
+  std::string tab_name;
+  std::optional<std::string> user_id;
+  bool create = true;  ///< False: only if it exists.
+};
+
+struct Opened {
+  std::shared_ptr<Session> session;
+  bool created = false;
+};
+
+/// Thread: any shard's, where a comment does not say more. Every coroutine takes its arguments by
+/// value and resumes on the caller's executor.
+class Operations {
+ public:
+  Operations(Shards& shards, PtySource& source, const Config& config, Clock clock);
+
+  /// Finds the session or makes it: admission on the project's home shard, the registry, the shell.
+  /// Two at once get one session. Call on the session's own shard.
+  /// Errors: no_such_session (create is false), limit_reached, rate_limited, breaker_open,
+  /// no_shell, os_error.
+  net::awaitable<Result<Opened>> open(Shard& shard, OpenRequest request);
+
+  /// The same from anywhere; gives the new session's record.
+  net::awaitable<Result<SessionRecord>> create(OpenRequest request);
+  net::awaitable<Result<SessionRecord>> find(SessionId id);
+  /// All sessions, or one project's; oldest first.
+  net::awaitable<std::vector<SessionRecord>> list(std::optional<ProjectId> project);
+  /// Ends it for everyone (close code 4001). Errors: no_such_session.
+  net::awaitable<Result<void>> close(SessionId id, std::string reason);
+  net::awaitable<Result<void>> rename(SessionId id, std::string name);
+  net::awaitable<Result<void>> resize(SessionId id, WindowSize size);
+
+  /// Errors: no_such_session.
+  net::awaitable<Result<FocusUpdate>> focus(SessionId id, bool focused);
+  net::awaitable<std::vector<SessionId>> focused(ProjectId project);
+
+  /// Suspends (resumes) every session of the project; how many it was. `only`, for a session
+  /// without project: just that one.
+  net::awaitable<std::size_t> suspend(ProjectId project, SessionId only);
+  net::awaitable<std::vector<SessionRecord>> resume(ProjectId project, SessionId only);
+
+  net::awaitable<std::string> layout(ProjectId project);
+  net::awaitable<void> save_layout(ProjectId project, std::string layout);
+
+  /// A session left its shard's registry. Thread: that shard's.
+  void left(ProjectId project, SessionId id);
+
+  /// Sessions whose projects have not heard yet that they left. Thread: any.
+  std::size_t leaving() const { return leaving_.load(); }
+
+  Shards& shards() { return shards_; }
+  const Config& config() const { return config_; }
+  WallTime now() const { return clock_(); }
+
+ private:
+  net::awaitable<Result<Opened>> make(Shard& shard, OpenRequest request);
+  Result<Opened> start(Shard& shard, const OpenRequest& request, const Admission& admission);
+  net::awaitable<void> leave(ProjectId project, SessionId id);
+  net::awaitable<void> apply_focus(FocusUpdate update);
+  net::awaitable<std::vector<SessionId>> members(ProjectId project, SessionId only);
+
+  Shards& shards_;
+  PtySource& source_;
+  const Config& config_;
+  Clock clock_;
+  std::map<std::string, std::string> environment_;
+  std::atomic<std::size_t> leaving_{0};
+};
+
+/// Spawns a coroutine root; what escapes it is logged with `what`.
+void spawn_logged(const net::any_io_executor& executor, std::string what,
+                  net::awaitable<void> work);
+
+}  // namespace term::server

@@ -1,0 +1,55 @@
+#pragma once
+// What the whole service looks like now: gathered from all shards for health and metrics.
+
+#include <boost/asio/awaitable.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "server/service.h"
+
+namespace term::server {
+
+struct EngineReport {
+  std::vector<ModuleHealth> modules;  ///< One per module, unhealthy if it is so on any shard.
+  TelemetryTotals telemetry;
+};
+
+struct SessionSize {
+  SessionId id;
+  std::size_t ring_bytes = 0;
+  std::size_t queued_input = 0;
+};
+
+struct Report {
+  EngineReport legacy;
+  EngineReport refactored;
+  std::size_t sessions = 0;
+  std::map<std::string, std::size_t> by_status;  ///< Canonical names.
+  std::map<std::string, std::size_t> by_engine;  ///< By who serves the streams.
+  std::map<ProjectId, std::size_t> by_project;
+  adapter::SessionCounts counts;
+  ConnectionCounts connections;
+  std::size_t open_connections = 0;
+  std::size_t viewers = 0;
+  std::size_t ring_bytes = 0;
+  std::vector<SessionSize> sizes;
+
+  TelemetryTotals telemetry() const;  ///< Both engines together.
+  /// Failed operations of the last 5 minutes in percent; 0 when there were none.
+  double error_rate() const;
+};
+
+/// Thread: the first shard's; visits them all. `with_sizes`: also each session's memory.
+net::awaitable<Report> gather_report(Service& service, bool with_sizes);
+
+/// Memory of this process in bytes, and its CPU time.
+struct ProcessUsage {
+  std::size_t rss = 0;
+  double cpu_seconds = 0;
+  std::size_t open_files = 0;
+  std::size_t threads = 0;
+};
+ProcessUsage process_usage();
+
+}  // namespace term::server

@@ -1,0 +1,18 @@
+#pragma once
+// Which routes there are (PROTOCOLS.md 3 and 4); one function per group, one file each.
+
+#include "server/http.h"
+
+namespace term::server {
+
+class Service;
+
+void add_terminal_routes(Router& router, Service& service);  ///< /api/terminal/*
+void add_raw_routes(Router& router, Service& service);       ///< /terminals, for addon-attach pages
+void add_flag_routes(Router& router, Service& service);      ///< /api/admin/feature-flags, flips
+void add_health_routes(Router& router, Service& service);    ///< /api/health/*
+/// /api/terminal/health and /logs.
+void add_user_health_routes(Router& router, Service& service);
+void add_metrics_routes(Router& router, Service& service);  ///< /api/metrics/*, /metrics
+
+}  // namespace term::server

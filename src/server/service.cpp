@@ -1,0 +1,250 @@
+#include "server/service.h"
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <nlohmann/json.hpp>
+
+#include "server/connection.h"
+#include "server/routes.h"
+
+namespace term::server {
+
+namespace {
+
+constexpr auto kStopLimit = std::chrono::seconds(5);
+
+SessionLimits session_limits(const Config& config) {
+  SessionLimits limits;
+  limits.max_sessions = config.max_sessions;
+  limits.max_per_project = config.max_sessions_per_project;
+  limits.max_focused = config.max_focused_per_project;
+  limits.max_creations_per_min = config.max_creations_per_minute;
+  limits.detached_ttl = config.detached_ttl;
+  limits.suspension_ttl = config.suspension_ttl;
+  return limits;
+}
+
+StreamLimits stream_limits(const Config& config) {
+  StreamLimits limits;
+  limits.viewer_window = config.viewer_window_bytes;
+  return limits;
+}
+
+std::shared_ptr<const adapter::Flags> first_flags(const Config& config) {
+  adapter::Flags flags;
+  flags.environment = environment_flags(config);
+  return std::make_shared<const adapter::Flags>(std::move(flags));
+}
+
+}  // namespace
+
+Service::Service(Config config, Parts parts)
+    : config_(std::move(config)),
+      clock_(parts.clock),
+      version_(std::move(parts.version)),
+      source_(parts.source ? std::move(parts.source) : std::make_unique<LocalPtySource>(clock_)),
+      started_at_(clock_()),
+      shards_(config_.shards,
+              adapter::Sessions::Setup{
+                  .executor = {},
+                  .source = source_.get(),
+                  .clock = clock_,
+                  .session_limits = session_limits(config_),
+                  .stream_limits = stream_limits(config_),
+                  .sizes = {config_.ring_bytes, config_.input_queue_bytes},
+                  .engines = parts.engines,
+                  .flags = first_flags(config_),
+                  .on_left = [this](const ProjectId& project,
+                                    const SessionId& id) { operations_.left(project, id); }}),
+      operations_(shards_, *source_, config_, clock_),
+      flips_(operations_, first_flags(config_)),
+      user_(operations_, user_routes_, /*operator_port=*/false),
+      operator_(operations_, operator_routes_, /*operator_port=*/true) {
+  add_routes();
+  add_pages(parts.pages);
+}
+
+Service::~Service() { stop(); }
+
+void Service::add_routes() {
+  for (Router* router : {&user_routes_, &operator_routes_}) {
+    add_terminal_routes(*router, *this);
+    add_raw_routes(*router, *this);
+    add_user_health_routes(*router, *this);
+  }
+  add_flag_routes(operator_routes_, *this);
+  add_health_routes(operator_routes_, *this);
+  add_metrics_routes(operator_routes_, *this);
+}
+
+namespace {
+net::awaitable<Response> send_page(Page page) {
+  Response response;
+  response.content_type = page.content_type;
+  response.body = page.body;
+  response.headers.emplace_back("Content-Security-Policy",
+                                "default-src 'self'; style-src 'self' 'unsafe-inline'; "
+                                "img-src 'self' data:; connect-src 'self' ws: wss:; "
+                                "frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
+  response.headers.emplace_back("Cross-Origin-Opener-Policy", "same-origin");
+  response.headers.emplace_back("Cache-Control", "no-cache");
+  co_return response;
+}
+}  // namespace
+
+void Service::add_pages(std::span<const Page> pages) {
+  for (const Page& page : pages)
+    user_routes_.add("GET", std::string(page.path),
+                     [page](const Request&) { return send_page(page); });
+}
+
+Result<void> Service::start() {
+  if (auto locked = lock_state_dir(); !locked) return locked;
+  if (auto bound = user_.listen(config_.host, config_.ws_port); !bound) return bound;
+  if (auto bound = operator_.listen(config_.host, config_.http_port); !bound) return bound;
+  auto origins = config_.allowed_origins;
+  if (origins.empty()) origins = default_origins(user_.port(), operator_.port());
+  const auto hosts = allowed_host_names(config_.host, origins);
+  user_.allow(origins, hosts);
+  operator_.allow(origins, hosts);
+  if (auto written = write_service_file(); !written) return written;
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    Shard& shard = shards_.at(i);
+    spawn_logged(shard.io.get_executor(), "tick", tick(shard));
+    spawn_logged(shard.io.get_executor(), "liveness", check_alive(shard));
+  }
+  user_.start();
+  operator_.start();
+  running_ = true;
+  shards_.start();
+  spdlog::info("service.started version={} ws_port={} http_port={} shards={} page=http://{}:{}/",
+               version_, ws_port(), http_port(), shards_.size(),
+               config_.loopback_only() ? "localhost" : config_.host, ws_port());
+  return {};
+}
+
+void Service::stop() {
+  if (!running_) return;
+  running_ = false;
+  spdlog::info("service.stopping sessions={}", shards_.total());
+  net::post(shards_.first(), [this] {
+    user_.stop();
+    operator_.stop();
+  });
+  const auto connections = [this](Shard& shard) {
+    return shard.connections.size() + (shard.index == 0 ? user_.active() + operator_.active() : 0);
+  };
+  each_connection([](Connection& c) { c.go_away("the service is stopping"); });
+  if (!wait_until_none(connections)) {
+    each_connection([](Connection& c) { c.abort(); });
+    (void)wait_until_none(connections);
+  }
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    Shard& shard = shards_.at(i);
+    net::post(shard.io, [&shard] {
+      for (const auto& session : shard.sessions->live())
+        (void)shard.sessions->close(*session, "the service stopped", 1001);
+    });
+  }
+  const auto work = [this](Shard& shard) { return shard.sessions->size() + operations_.leaving(); };
+  if (!wait_until_none(work))
+    spdlog::error("service.stop ERROR shells that did not end within {} s", kStopLimit.count());
+  shards_.stop();
+  std::error_code ignored;
+  if (!config_.state_dir.empty())
+    std::filesystem::remove(config_.state_dir / "service.json", ignored);
+  spdlog::info("service.stopped");
+}
+
+void Service::each_connection(const std::function<void(Connection&)>& act) {
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    Shard& shard = shards_.at(i);
+    net::post(shard.io, [&shard, act] {
+      for (Connection* connection : std::set<Connection*>(shard.connections)) act(*connection);
+    });
+  }
+}
+
+bool Service::wait_until_none(const std::function<std::size_t(Shard&)>& count) {
+  const auto end = std::chrono::steady_clock::now() + kStopLimit;
+  while (std::chrono::steady_clock::now() < end) {
+    std::size_t left = 0;
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+      Shard& shard = shards_.at(i);
+      std::promise<std::size_t> promise;
+      auto future = promise.get_future();
+      net::post(shard.io, [&] { promise.set_value(count(shard)); });
+      left += future.get();
+    }
+    if (left == 0) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return false;
+}
+
+void Service::reload(const Config& config) {
+  auto flags = environment_flags(config);
+  spawn_logged(shards_.first().get_executor(), "reload",
+               flips_.environment_changed(std::move(flags)));
+}
+
+net::awaitable<void> Service::tick(Shard& shard) {
+  net::steady_timer timer(shard.io);
+  for (;;) {
+    timer.expires_after(std::chrono::seconds(1));
+    co_await timer.async_wait(kNoThrow);
+    shard.sessions->tick();
+  }
+}
+
+net::awaitable<void> Service::check_alive(Shard& shard) {
+  net::steady_timer timer(shard.io);
+  for (;;) {
+    timer.expires_after(config_.ping_interval);
+    co_await timer.async_wait(kNoThrow);
+    for (Connection* connection : std::set<Connection*>(shard.connections))
+      connection->check_alive();
+  }
+}
+
+Result<void> Service::lock_state_dir() {
+  const auto& dir = config_.state_dir;
+  if (dir.empty()) return {};  // Tests that need no files.
+  std::error_code ec;
+  std::filesystem::create_directories(dir, ec);
+  if (ec) return Error{Errc::os_error, "TERMINAL_STATE_DIR " + dir.string() + ": " + ec.message()};
+  std::filesystem::permissions(dir, std::filesystem::perms::owner_all, ec);
+  const auto path = dir / "service.lock";
+  state_lock_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));  // NOLINT
+  if (!state_lock_)
+    return Error{Errc::os_error,
+                 "cannot open " + path.string() + ": " + std::generic_category().message(errno)};
+  if (::flock(state_lock_.get(), LOCK_EX | LOCK_NB) != 0)
+    return Error{Errc::os_error, "another service uses " + dir.string() +
+                                     "; stop it or set TERMINAL_STATE_DIR to another directory"};
+  return {};
+}
+
+Result<void> Service::write_service_file() const {
+  if (config_.state_dir.empty()) return {};
+  const auto path = config_.state_dir / "service.json";
+  const auto next = config_.state_dir / "service.json.new";
+  const nlohmann::json json{{"pid", ::getpid()},
+                            {"ws_port", ws_port()},
+                            {"http_port", http_port()},
+                            {"version", version_}};
+  std::ofstream(next, std::ios::trunc) << json.dump() << "\n";
+  std::error_code ec;
+  std::filesystem::rename(next, path, ec);
+  if (ec) return Error{Errc::os_error, "cannot write " + path.string() + ": " + ec.message()};
+  return {};
+}
+
+}  // namespace term::server

@@ -1,0 +1,84 @@
+#pragma once
+// The whole service in one object: what main() runs and what the tests start in their own process.
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "server/config.h"
+#include "server/flips.h"
+#include "server/http_server.h"
+#include "server/operations.h"
+#include "server/shards.h"
+
+namespace term::server {
+
+/// A page of the service, as it is sent.
+struct Page {
+  std::string_view path;
+  std::string_view content_type;
+  std::string_view body;
+};
+
+/// Thread: construct, start() and stop() from one thread; everything else runs on the shards.
+class Service {
+ public:
+  struct Parts {
+    Clock clock = monotonic_wall_clock();
+    adapter::EngineFactory engines = adapter::make_engines;
+    std::unique_ptr<PtySource> source;  ///< Default: shells as children of this process.
+    std::span<const Page> pages;        ///< Of the user port.
+    std::string version = "0";
+  };
+  Service(Config config, Parts parts);
+  ~Service();
+
+  /// Binds both ports, starts the loops, writes service.json. Errors: os_error; nothing runs then.
+  Result<void> start();
+  /// Stops accepting, tells the viewers, hangs up the shells, joins the loops. Without a holder the
+  /// shells end with the service.
+  void stop();
+  /// SIGHUP: new values of the engine flags.
+  void reload(const Config& config);
+
+  std::uint16_t ws_port() const { return user_.port(); }
+  std::uint16_t http_port() const { return operator_.port(); }
+  Shards& shards() { return shards_; }
+  Operations& operations() { return operations_; }
+  Flips& flips() { return flips_; }
+  const Config& config() const { return config_; }
+  const HttpServer& user_port() const { return user_; }
+  const HttpServer& operator_port() const { return operator_; }
+  WallTime started_at() const { return started_at_; }
+  WallTime now() const { return clock_(); }
+  const std::string& version() const { return version_; }
+
+ private:
+  void add_routes();
+  void add_pages(std::span<const Page> pages);
+  net::awaitable<void> tick(Shard& shard);
+  net::awaitable<void> check_alive(Shard& shard);
+  Result<void> lock_state_dir();
+  Result<void> write_service_file() const;
+  void each_connection(const std::function<void(Connection&)>& act);
+  /// Until `count`, asked on each shard's thread, is 0 everywhere; false when it takes too long.
+  bool wait_until_none(const std::function<std::size_t(Shard&)>& count);
+
+  Config config_;
+  Clock clock_;
+  std::string version_;
+  std::unique_ptr<PtySource> source_;
+  WallTime started_at_{};
+  Shards shards_;
+  Operations operations_;
+  Flips flips_;
+  Router user_routes_;
+  Router operator_routes_;
+  HttpServer user_;
+  HttpServer operator_;
+  UniqueFd state_lock_;
+  bool running_ = false;
+};
+
+}  // namespace term::server

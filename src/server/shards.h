@@ -1,0 +1,107 @@
+#pragma once
+// The event loops, and how work gets from one to another (DESIGN.md 2.5).
+
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include "adapter/sessions.h"
+#include "session/signal.h"
+
+namespace term::server {
+
+class Connection;
+
+/// What a shard's connections did, beside what the engines count.
+struct ConnectionCounts {
+  std::uint64_t opened = 0;
+  std::uint64_t closed = 0;
+  std::uint64_t bad_messages = 0;
+  std::map<std::string, std::uint64_t> by_dialect;
+};
+
+/// One thread, its loop, its sessions, its connections. Touch from its thread only.
+struct Shard {
+  unsigned index = 0;
+  net::io_context io{1};
+  std::unique_ptr<adapter::Sessions> sessions;
+  std::set<Connection*> connections;
+  ConnectionCounts counts;
+  /// Sessions being created: who else wants one of them waits here.
+  std::map<SessionId, std::shared_ptr<Signal>> creating;
+
+  /// Unique in the process: the shard's number is its remainder.
+  ViewerId new_viewer_id() { return ++viewers * kMaxShards + index; }
+  static constexpr ViewerId kMaxShards = 64;
+  ViewerId viewers = 0;
+};
+
+class Shards {
+ public:
+  /// `setup` is used for each shard, with its own executor.
+  Shards(unsigned count, const adapter::Sessions::Setup& setup);
+  ~Shards();
+
+  void start();
+  /// Ends the loops and joins the threads; what was running is destroyed, not resumed.
+  void stop();
+
+  std::size_t size() const { return shards_.size(); }
+  Shard& at(std::size_t index) { return *shards_.at(index); }
+  /// Where a session lives: by a stable hash of its id.
+  Shard& of(const SessionId& id);
+  /// Where a project's record lives.
+  Shard& home(const ProjectId& project);
+  net::io_context& first() { return shards_.front()->io; }
+
+  /// Runs `f(shard)` on that shard's thread and brings its result back to the caller's.
+  template <class F>
+  net::awaitable<std::invoke_result_t<F&, Shard&>> on(Shard& shard, F f) {
+    using R = std::invoke_result_t<F&, Shard&>;
+    // Also from the shard itself: a call is always a turn of its own.
+    co_return co_await net::co_spawn(shard.io.get_executor(), call<R, F>(shard, std::move(f)),
+                                     net::use_awaitable);
+  }
+  /// Runs `work` on that shard's thread.
+  template <class R>
+  net::awaitable<R> run(Shard& shard, net::awaitable<R> work) {
+    co_return co_await net::co_spawn(shard.io.get_executor(), std::move(work), net::use_awaitable);
+  }
+  /// `f` on every shard, in order; the results in order.
+  template <class F>
+  net::awaitable<std::vector<std::invoke_result_t<F&, Shard&>>> gather(F f) {
+    std::vector<std::invoke_result_t<F&, Shard&>> results;
+    for (auto& shard : shards_) results.push_back(co_await on(*shard, f));
+    co_return results;
+  }
+
+  /// Sessions in the whole process: reserve before admission, release when one leaves.
+  std::size_t reserve() { return total_.fetch_add(1); }
+  void release() { total_.fetch_sub(1); }
+  std::size_t total() const { return total_.load(); }
+
+ private:
+  template <class R, class F>
+  static net::awaitable<R> call(Shard& shard, F f) {
+    co_return f(shard);
+  }
+
+  std::deque<std::unique_ptr<Shard>> shards_;
+  std::vector<net::executor_work_guard<net::io_context::executor_type>> work_;
+  std::vector<std::thread> threads_;
+  std::atomic<std::size_t> total_{0};
+};
+
+}  // namespace term::server
