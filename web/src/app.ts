@@ -210,6 +210,7 @@ export class App {
   private createView(tab: Tab, create: boolean): SessionView {
     const view = new SessionView(tab, this.stage, {
       changed: (changed) => this.viewChanged(changed),
+      named: ({ tab: { id } }, name) => void this.names.set(id, name),
       notice: (from, notice) => this.noticed(from, notice),
       warn: (text) => this.notices.show({ key: text, text, tone: 'warn', staysMs: 15_000 }),
       activity: (from) => {

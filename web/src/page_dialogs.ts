@@ -83,7 +83,7 @@ export interface SessionsHooks {
 
 /** All sessions of the service, with a filter; a click opens one as a tab. */
 export function sessionsDialog(sessions: SessionSummary[], hooks: SessionsHooks): void {
-  const filter = h('input', { type: 'search', placeholder: 'Filter by name or project', 'aria-label': 'Filter', autofocus: true });
+  const filter = h('input', { type: 'text', autocomplete: 'off', spellcheck: 'false', placeholder: 'Filter by name or project', 'aria-label': 'Filter', autofocus: true });
   const list = h('div', { class: 'session-list' });
   const render = () => {
     const words = filter.value.toLowerCase();

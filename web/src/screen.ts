@@ -17,7 +17,6 @@ const kClipboardBytes = 1024 * 1024;
 export interface ScreenHooks {
   /** A link whose text need not be its address was clicked. */
   askToOpen(address: string): void;
-  clipboardWritten(): void;
 }
 
 export class Screen {
@@ -42,7 +41,7 @@ export class Screen {
     this.term.loadAddon(this.search);
     this.term.loadAddon(new UnicodeGraphemesAddon());
     this.term.loadAddon(new WebLinksAddon((_event, address) => openAddress(address)));
-    this.term.loadAddon(new ClipboardAddon(undefined, clipboardProvider(hooks)));
+    this.term.loadAddon(new ClipboardAddon(undefined, clipboardProvider()));
     this.applySettings();
     this.term.open(parent);
   }
@@ -102,7 +101,9 @@ function hasGraphicsCard(): boolean {
   if (graphicsCard === undefined) {
     const canvas = document.createElement('canvas');
     const context = canvas.getContext('webgl2', { failIfMajorPerformanceCaveat: true });
-    graphicsCard = context !== null;
+    const names = context?.getExtension('WEBGL_debug_renderer_info');
+    const name = names ? String(context?.getParameter(names.UNMASKED_RENDERER_WEBGL)) : '';
+    graphicsCard = context !== null && !/swiftshader|llvmpipe|software/i.test(name);
     context?.getExtension('WEBGL_lose_context')?.loseContext();
   }
   return graphicsCard;
@@ -114,12 +115,13 @@ export function openAddress(address: string): void {
 }
 
 /** OSC 52: writing only if the user allows it, reading never. */
-function clipboardProvider(hooks: ScreenHooks): IClipboardProvider {
+function clipboardProvider(): IClipboardProvider {
   return {
     readText: () => '',
-    writeText: async (_selection, text) => {
+    // Not waited for: the parser would stand still as long as the browser asks its user.
+    writeText: (_selection, text) => {
       if (!settings.clipboardWrite || text.length > kClipboardBytes) return;
-      await navigator.clipboard?.writeText(text).then(hooks.clipboardWritten, () => {});
+      void navigator.clipboard?.writeText(text).catch(() => {});
     },
   };
 }

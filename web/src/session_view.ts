@@ -13,6 +13,7 @@ const kTitleLimit = 256;
 export interface ViewHooks {
   /** State, size, latency, title or engines changed. */
   changed(view: SessionView): void;
+  named(view: SessionView, name: string): void;
   notice(view: SessionView, notice: Notice): void;
   warn(message: string): void;
   /** Bytes came in; the tab shows that if it is not in front. */
@@ -46,10 +47,7 @@ export class SessionView {
       mount,
     );
     parent.append(this.element);
-    this.screen = new Screen(mount, {
-      askToOpen: (address) => void this.askToOpen(address),
-      clipboardWritten: () => {},
-    });
+    this.screen = new Screen(mount, { askToOpen: (address) => void this.askToOpen(address) });
     const { term } = this.screen;
     const size = this.screen.fittingSize() ?? { cols: 80, rows: 24 };
     term.resize(size.cols, size.rows);
@@ -152,20 +150,21 @@ export class SessionView {
       this.fit(); // the card takes its room from the screen
       changed();
     });
-    client.on('status', ({ status }) => {
-      this.suspended = status === 'suspended';
+    const record = ({ status, tabName }: { status?: string; tabName?: string }) => {
+      if (status) this.suspended = status === 'suspended';
+      if (tabName) this.hooks.named(this, tabName);
       changed();
-    });
-    client.on('session', ({ status }) => {
-      this.suspended = status === 'suspended';
-    });
+    };
+    client.on('status', record);
+    client.on('session', record);
     client.on('engines', changed);
     client.on('latency', (ms) => {
       this.latency = ms;
       changed();
     });
     client.on('notice', (notice) => this.hooks.notice(this, notice));
-    client.on('problem', ({ message }) => this.hooks.warn(message));
+    // The reason of a fatal one comes with the close, too.
+    client.on('problem', ({ message, fatal }) => void (fatal || this.hooks.warn(message)));
     client.on('full', () =>
       this.hooks.warn('What you typed was not taken: too much is waiting for the connection already.'),
     );

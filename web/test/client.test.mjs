@@ -63,7 +63,7 @@ test('bytes received but not yet parsed are not asked for again', async () => {
   assert.equal((await second.attached()).output, 8);
 });
 
-test('input is resent from where the server says, nothing twice and nothing left out', async () => {
+test('unacknowledged input is resent from the offset that attach names, nothing left out', async () => {
   const { client, state } = open();
   const first = await server.connection(0);
   await first.attached();
@@ -78,15 +78,15 @@ test('input is resent from where the server says, nothing twice and nothing left
   const second = await server.connection(1);
   const attach = await second.attached({ input: 6 }); // the last ack never arrived here
   assert.equal(attach.input, 3);
-  await until(() => second.input.toString() === 'ghij');
+  await until(() => second.input.toString() === 'defghij'); // numbered from 3: the server skips def
   second.say({ type: 'ack', input: 10 });
   await until(() => client.unacknowledged === 0);
 });
 
-test('a server that does not know the client gets what is unacknowledged, once', async () => {
+test('a server that does not know the client gets a new one, and what is unacknowledged, once', async () => {
   const { client, state } = open();
   const first = await server.connection(0);
-  await first.attached();
+  const before = await first.attached();
   await state('connected');
   client.input('known');
   await until(() => first.input.length === 5);
@@ -97,8 +97,13 @@ test('a server that does not know the client gets what is unacknowledged, once',
   client.input('new');
   const second = await server.connection(1);
   await second.attached({ input: 0, tier: 'cold' });
-  await until(() => second.input.toString() === 'new');
-  second.say({ type: 'ack', input: 3 });
+  const third = await server.connection(2);
+  const attach = await third.attached({ tier: 'cold' });
+  assert.notEqual(attach.client, before.client);
+  assert.equal(attach.input, 0);
+  await until(() => third.input.toString() === 'new');
+  assert.equal(second.input.length, 0);
+  third.say({ type: 'ack', input: 3 });
   await until(() => client.unacknowledged === 0);
 });
 

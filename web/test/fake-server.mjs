@@ -145,14 +145,16 @@ export async function startFake({ dist, port = 0, shell }) {
     let session = fake.sessions.get(id);
     let tier = 'warm';
     let client;
+    let next; // offset of the next byte of input on this connection
     socket.on('close', () => session?.viewers.delete(socket));
     socket.on('error', () => {});
     socket.on('message', (data, binary) => {
       if (binary) {
-        const written = session.input.get(client) + data.length;
-        session.input.set(client, written);
-        socket.send(JSON.stringify({ type: 'ack', input: written }));
-        return session.type(data);
+        const known = Math.min(data.length, session.input.get(client) - next);
+        next += data.length;
+        session.input.set(client, Math.max(next, session.input.get(client)));
+        socket.send(JSON.stringify({ type: 'ack', input: session.input.get(client) }));
+        return session.type(data.subarray(known));
       }
       const message = JSON.parse(data.toString());
       if (message.type === 'attach') {
@@ -164,7 +166,8 @@ export async function startFake({ dist, port = 0, shell }) {
         }
         client = message.client;
         const output = message.output ?? 0;
-        if (!session.input.has(client)) session.input.set(client, message.input);
+        next = message.input;
+        if (!session.input.has(client)) session.input.set(client, 0);
         session.resize(message.cols, message.rows, client);
         socket.send(JSON.stringify({
           type: 'attached', session: session.json(), tier, output, replayUntil: session.output.length,

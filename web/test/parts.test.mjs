@@ -36,9 +36,12 @@ test('the input log sends every byte once whatever the cuts', () => {
   let typed = Buffer.alloc(0);
   let received = Buffer.alloc(0); // what the server has written to the PTY
   let onTheWay = Buffer.alloc(0);
+  let next = 0; // the offset of what is on the way
   const arrive = (length) => {
-    received = Buffer.concat([received, onTheWay.subarray(0, length)]);
+    const known = Math.min(length, received.length - next); // skipped, as the server does it
+    received = Buffer.concat([received, onTheWay.subarray(known, length)]);
     onTheWay = onTheWay.subarray(length);
+    next += length;
   };
   for (let step = 0; step < 1000; step++) {
     const action = random(10);
@@ -54,7 +57,10 @@ test('the input log sends every byte once whatever the cuts', () => {
     } else {
       arrive(random(onTheWay.length + 1)); // arrived, but the acknowledgement is lost with the rest
       onTheWay = Buffer.alloc(0);
-      log.resumeAt(received.length);
+      next = log.acknowledged;
+      log.resend();
+      onTheWay = frames(log);
+      log.acknowledge(received.length);
     }
   }
   do {

@@ -32,8 +32,8 @@ const kOnlineBytes = 16 * 1024 * 1024; // a paste in progress; it leaves as the 
 type Timer = ReturnType<typeof setTimeout> | undefined;
 
 export class TerminalClient extends Emitter<ClientEvents> {
-  /** A new one for each object: offsets of input start at 0, so nothing can be counted twice. */
-  readonly id = `web-${randomId()}`;
+  /** New for each object, so that offsets of input start at 0 and nothing is counted twice. */
+  private clientId = randomId();
   private readonly timing: Timing;
   private readonly backoff: Backoff;
   private readonly log = new InputLog();
@@ -63,6 +63,9 @@ export class TerminalClient extends Emitter<ClientEvents> {
     this.wanted = { cols: options.cols, rows: options.rows };
   }
 
+  get id(): string {
+    return this.clientId;
+  }
   get state(): ClientState {
     return this.current;
   }
@@ -233,9 +236,16 @@ export class TerminalClient extends Emitter<ClientEvents> {
 
   private attached(message: Attached): void {
     clearTimeout(this.attachTimer);
+    if (message.input < this.log.acknowledged) {
+      // It does not know us any more, so it would wait for bytes that we no longer have.
+      this.clientId = randomId();
+      this.log.renumber();
+      this.drop();
+      return this.connect();
+    }
     this.attachedOnce = this.resumes = this.attachedNow = true;
     this.cursor.attached(message.output, message.replayUntil);
-    this.log.resumeAt(message.input);
+    this.log.resend();
     this.stableTimer = setTimeout(() => this.backoff.reset(), this.timing.stable);
     this.attempt = 0;
     this.setEngines(message.engine);
@@ -245,6 +255,9 @@ export class TerminalClient extends Emitter<ClientEvents> {
     if (cols !== undefined && (cols !== this.wanted.cols || rows !== this.wanted.rows)) {
       this.control({ type: 'resize', ...this.wanted });
     }
+    // Bytes after an attach count from its `input` on, so what the server has by now is sent, too.
+    this.sendInput();
+    this.log.acknowledge(message.input);
     this.sendInput();
     this.ping();
     // The first answer shares the line with the replay; a second one soon tells the usual latency.

@@ -40,23 +40,16 @@ export class InputLog {
     this.forget();
   }
 
-  /**
-   * A new connection: the server goes on at `offset`, so that is where sending starts again.
-   * An offset that is not ours (the server knows this client no more, or wrongly) renumbers what is
-   * kept instead: it has not been acknowledged, so it is still owed.
-   */
-  resumeAt(offset: number): void {
-    if (offset >= this.ackedTo && offset <= this.endAt) {
-      this.ackedTo = offset;
-      this.sentTo = offset;
-      this.forget();
-      return;
-    }
-    const shift = offset - this.ackedTo;
-    this.first += shift;
-    this.ackedTo += shift;
-    this.endAt += shift;
-    this.sentTo = offset;
+  /** A new connection: what is unacknowledged is sent again; the server skips what it knows. */
+  resend(): void {
+    this.sentTo = this.ackedTo;
+  }
+
+  /** A new client id: what is unacknowledged is numbered from 0. */
+  renumber(): void {
+    this.first -= this.ackedTo;
+    this.endAt -= this.ackedTo;
+    this.ackedTo = this.sentTo = 0;
   }
 
   /** The next frame to send; undefined if nothing is left or enough is on its way. */

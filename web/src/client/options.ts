@@ -69,7 +69,7 @@ export interface ClientEvents {
 
 export function randomId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(12));
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return 'web-' + [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 export function openBrowserSocket(url: string, protocol: string): Socket {

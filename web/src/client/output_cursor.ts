@@ -48,6 +48,7 @@ export class OutputCursor {
   attached(output: number, replayUntil: number): void {
     this.moveTo(output);
     this.ackedTo = output;
+    this.repaintOwed = false; // from here on the server sends all that there is
     this.replayUntil = replayUntil;
   }
 

@@ -67,6 +67,7 @@ export interface Status {
   status: string;
   focused?: boolean;
   allFocused?: string[];
+  tabName?: string;
 }
 
 export type NoticeKind = 'maintenance' | 'draining' | 'restarting' | 'engine' | 'limit';
