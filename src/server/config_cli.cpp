@@ -87,10 +87,16 @@ CommandLine parse_command_line(int argc, char** argv, const std::string& version
   }
   if (print_version) return print("terminal-service " + version + "\n");
   if (print_table) return print(config_table());
+  // What follows an unknown flag may be its value, perhaps a secret: only the flag is named then.
+  std::string stray;
   for (const std::string& extra : app.remaining()) {
-    if (!extra.starts_with("--")) return refuse("unexpected argument \"" + extra + "\"");
-    line.flags.emplace(key_of(std::string_view(extra).substr(2)), "");
+    if (extra.starts_with("--")) {
+      line.flags.emplace(key_of(std::string_view(extra).substr(2)), "");
+    } else if (stray.empty()) {
+      stray = extra;
+    }
   }
+  if (!stray.empty() && line.flags.empty()) return refuse("unexpected argument \"" + stray + "\"");
   for (const ConfigKey& key : config_keys()) {
     if (app.get_option(flag_name(key))->count() == 0) continue;
     line.flags.emplace(key.name, values[std::string(key.name)]);

@@ -332,6 +332,9 @@ TEST(CommandLineTest, ASecretIsTakenAndWipedFromTheArguments) {
 
 TEST(CommandLineTest, UnknownFlagsReachTheLoaderAndStrayWordsAreRefused) {
   EXPECT_TRUE(Arguments({"x", "--terminal-ws-prot=1"}).parse().flags.contains("TERMINAL_WS_PROT"));
+  const CommandLine spaced = Arguments({"x", "--terminal-tokn", "secret"}).parse();
+  EXPECT_EQ(spaced.action, CommandLine::Action::run);
+  EXPECT_TRUE(spaced.flags.contains("TERMINAL_TOKN"));
   EXPECT_EQ(Arguments({"x", "stray"}).parse().action, CommandLine::Action::refuse);
   EXPECT_EQ(Arguments({"x", "--port"}).parse().action, CommandLine::Action::refuse);
 }

@@ -30,7 +30,7 @@ cmd_test() {
 run_browser_tests() {
   compgen -G "$root/tests/e2e/*.test.mjs" >/dev/null || return 0
   say "browser"
-  SERVICE_BINARY=${SERVICE_BINARY:-$root/build/dev/bin/terminal-service} \
+  TERMINAL_SERVICE_BIN=${TERMINAL_SERVICE_BIN:-$root/build/dev/bin/terminal-service} \
     node --test "$root"/tests/e2e/*.test.mjs </dev/null
 }
 

@@ -113,7 +113,7 @@ cmd_restart() {
     ((waited++ < start_seconds * 10)) || die "no answer from process $child after $start_seconds s; see $log"
     sleep 0.1
   done
-  say "running: process $child, http://localhost:$(field "$dir/service.json" http_port)/, log $log"
+  say "running: process $child, page http://localhost:$(field "$dir/service.json" ws_port)/, log $log"
 }
 
 cmd_status() {
@@ -129,7 +129,12 @@ cmd_status() {
     "HTTP port $(field "$file" http_port), state in $dir"
   answer=$(health "$dir") || true
   [[ -n $answer ]] || die "no answer from its health address"
-  printf '%s\n' "$answer"
+  # All of it where jq, which comes with the test packages, is not there to pick the short part.
+  if command -v jq >/dev/null; then
+    jq -c '{status, reasons, sessions, engine}' <<<"$answer"
+  else
+    printf '%s\n' "$answer"
+  fi
 }
 
 # A private service on free ports: health, one raw terminal, an echo, a planned end.
