@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "session/input_clients.h"
+
 namespace term::legacy {
 
 namespace {
@@ -227,15 +229,6 @@ void Orchestrator::set_exempt(const SessionId& id, ViewerId viewer_id, bool exem
   if (ViewerState* viewer = find(*stream, viewer_id)) viewer->exempt = exempt;
 }
 
-void Orchestrator::forget_idle_clients(Stream& stream) {
-  std::set<std::string> attached;
-  for (const auto& [id, viewer] : stream.viewers) attached.insert(viewer.client);
-  for (auto it = stream.input.begin(); it != stream.input.end();) {
-    const bool idle = it->second.accepted == it->second.written && !attached.contains(it->first);
-    it = idle ? stream.input.erase(it) : std::next(it);
-  }
-}
-
 Result<InputVerdict> Orchestrator::input(const SessionId& id, ViewerId viewer_id, Offset first,
                                          std::size_t n, std::size_t room) {
   Stream* stream = find(id);
@@ -244,8 +237,11 @@ Result<InputVerdict> Orchestrator::input(const SessionId& id, ViewerId viewer_id
   if (typist == nullptr) return no_such_viewer(id, viewer_id);
   if (typist->role == ViewerRole::viewer) return not_permitted(id, viewer_id, "type");
 
-  const auto known = stream->input.find(typist->client);
-  const Offset accepted = known == stream->input.end() ? 0 : known->second.accepted;
+  const auto attached = [&](const std::string& client) {
+    return std::ranges::any_of(stream->viewers,
+                               [&](const auto& entry) { return entry.second.client == client; });
+  };
+  Offset& accepted = offsets_of(stream->input, typist->client, first, attached).accepted;
   if (first > accepted) {
     return Error{Errc::bad_argument, "input of client " + typist->client + " begins at " +
                                          std::to_string(first) + " and " +
@@ -254,12 +250,7 @@ Result<InputVerdict> Orchestrator::input(const SessionId& id, ViewerId viewer_id
   InputVerdict verdict;
   verdict.skip = static_cast<std::size_t>(std::min<Offset>(n, accepted - first));
   verdict.take = std::min(n - verdict.skip, room);
-  if (verdict.take > 0) {
-    if (known == stream->input.end() && stream->input.size() >= kMaxClients) {
-      forget_idle_clients(*stream);
-    }
-    stream->input[typist->client].accepted = accepted + verdict.take;
-  }
+  accepted += verdict.take;
   if (typist->wanted) verdict.resize = change(stream->window, *typist->wanted);
   return verdict;
 }

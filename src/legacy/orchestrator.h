@@ -22,10 +22,6 @@ namespace term::legacy {
 /// either. A session has one id, its own (origin's orchestrator made up a second one, P-22).
 class Orchestrator final : public StreamService {
  public:
-  /// Clients whose input numbering is remembered per session. Beyond it those that are neither
-  /// attached nor have input waiting are forgotten.
-  static constexpr std::size_t kMaxClients = 256;
-
   Orchestrator(const Clock& clock, EventBus& bus, const StreamLimits& limits);
   Orchestrator(const Orchestrator&) = delete;
   Orchestrator& operator=(const Orchestrator&) = delete;
@@ -86,7 +82,6 @@ class Orchestrator final : public StreamService {
   Stream* find(const SessionId& id);
   const Stream* find(const SessionId& id) const;
   static ViewerState* find(Stream& stream, ViewerId viewer);
-  static void forget_idle_clients(Stream& stream);
 
   EventBus& bus_;
   StreamLimits limits_;

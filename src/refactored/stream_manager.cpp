@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "session/input_clients.h"
+
 namespace term::refactored {
 
 namespace {
@@ -224,7 +226,11 @@ Result<InputVerdict> StreamManager::input(const SessionId& id, ViewerId viewer, 
   if (!typist) return no_such_viewer(id, viewer);
   if (typist->role == ViewerRole::viewer) return not_permitted(id, viewer, "type");
 
-  const Offset accepted = input_offsets(id, typist->client).accepted;
+  StreamRecord& record = stream->record;
+  const auto attached = [&](const std::string& client) {
+    return std::ranges::find(record.viewers, client, &ViewerState::client) != record.viewers.end();
+  };
+  Offset& accepted = offsets_of(record.input, typist->client, first, attached).accepted;
   if (first > accepted) {
     return Error{Errc::bad_argument, "input of " + typist->client + " starts at " +
                                          std::to_string(first) + " but only " +
@@ -233,8 +239,8 @@ Result<InputVerdict> StreamManager::input(const SessionId& id, ViewerId viewer, 
   InputVerdict verdict;
   verdict.skip = static_cast<std::size_t>(std::min<Offset>(n, accepted - first));
   verdict.take = std::min(n - verdict.skip, room);
-  if (verdict.take > 0) stream->record.input[typist->client].accepted = accepted + verdict.take;
-  if (typist->wanted) verdict.resize = apply(stream->record, *typist->wanted);
+  accepted += verdict.take;
+  if (typist->wanted) verdict.resize = apply(record, *typist->wanted);
   return verdict;
 }
 

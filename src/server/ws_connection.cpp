@@ -210,7 +210,8 @@ Attached WsConnection::describe(const AttachCommand& command, bool created, std:
   info.tier = created ? "new" : "warm";
   info.owners = session_->owners();
   info.replay_until = replay_until;
-  info.input = session_->streams().input_offsets(session_->id(), command.client).written;
+  const auto offsets = session_->streams().input_offsets(session_->id(), command.client);
+  info.input = offsets == InputOffsets{} ? command.input : offsets.written;
   info.window = operations_.config().viewer_window_bytes;
   info.replay = std::move(replay);
   return info;

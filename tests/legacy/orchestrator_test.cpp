@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "session/input_clients.h"
 #include "support.h"
 
 namespace term::legacy {
@@ -230,14 +231,14 @@ TEST_F(OrchestratorTest, InputIsWrittenOnlyWhileTheShellIsThereAndNotSuspended) 
 }
 
 TEST_F(OrchestratorTest, NumberingOfClientsThatWillNotComeBackIsForgotten) {
-  for (ViewerId id = 1; id <= 2 * Orchestrator::kMaxClients; ++id) {
+  for (ViewerId id = 1; id <= 2 * kMaxInputClients; ++id) {
     attach(id);
     ASSERT_TRUE(streams_.input("s1", id, 0, 3, 10));
     if (id == 1) continue;  // Its input waits.
     streams_.input_written("s1", "c" + std::to_string(id), 3);
     if (id != 2) streams_.detach("s1", id);
   }
-  EXPECT_LE(streams_.export_session("s1")->input.size(), Orchestrator::kMaxClients);
+  EXPECT_LE(streams_.export_session("s1")->input.size(), kMaxInputClients);
   EXPECT_EQ(streams_.input_offsets("s1", "c1").accepted, 3u);
   EXPECT_EQ(streams_.input_offsets("s1", "c2").accepted, 3u);
 }
