@@ -6,8 +6,8 @@ run_packages=(ca-certificates ccache clang-19 cmake libboost1.81-dev libcli11-de
   libssl-dev ninja-build nlohmann-json3-dev)
 test_packages=(chromium curl fonts-dejavu-core jq less libclang-rt-19-dev libgmock-dev libgtest-dev
   librapidcheck-dev procps vim-tiny)
-lint_packages=(clang-format-19 git)
-tidy_packages=(clang-tidy-19 clang-tools-19)
+lint_packages=(clang-format-19)
+tidy_packages=(clang-tidy-19 clang-tools-19 git)
 
 # True if a Node new enough for the page's build is there, wherever it came from.
 have_node() {
