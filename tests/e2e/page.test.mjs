@@ -54,6 +54,10 @@ test('a full-screen program takes the screen and gives it back', async () => {
   await user.run(`${program} ${file}`);
   await until(async () => (await screen()) === 'alternate', 'the alternate screen');
   await user.line(/^1$/);
+  await user.page.reload(); // the program goes on, and so does its picture
+  await user.connected();
+  await until(async () => (await screen()) === 'alternate', 'the alternate screen after a reload');
+  await user.line(/^1$/);
   if (program === 'less') {
     await user.type('q');
   } else {
@@ -196,7 +200,8 @@ test('a flip changes the engine in the status line and nothing else', async () =
   await user.close();
 });
 
-test('a killed service that comes back has the same shell, and the page says live', async () => {
+test('a killed service that comes back has the same shell, and the page says live', async (context) => {
+  if (!service.holder) return context.skip('this service has no holder');
   const user = await visit('killed');
   const pid = await user.shellPid('shell');
   await service.kill();
@@ -211,7 +216,9 @@ test('a killed service that comes back has the same shell, and the page says liv
   await user.close({ connectionFaults: true });
 });
 
-test('maintenance is shown in a bar of its own', async () => {
+test('maintenance is shown in a bar of its own', async (context) => {
+  const { status } = await fetch(`${service.adminUrl}/api/admin/maintenance/disable`, { method: 'POST' });
+  if (status === 404) return context.skip('this service has no maintenance');
   const user = await visit('maintenance');
   try {
     await service.admin('/api/admin/maintenance/enable', { message: 'Disks are being changed', eta: '5 minutes' });
@@ -306,6 +313,58 @@ test('everything can be reached by keyboard, and Escape leads back to the termin
   await user.close();
 });
 
+test('two viewers share a size, and the one that types last sets it', async () => {
+  const large = await visit('shared');
+  const small = await visit('shared', { viewport: { width: 600, height: 400 } });
+  const size = (user) => user.page.evaluate(() => [window.terminalService.active().term.cols, window.terminalService.active().term.rows].join('×'));
+  const smallSize = await size(small);
+  await until(async () => (await size(large)) === smallSize, 'the large one to follow the small one');
+  await until(async () => /set elsewhere/.test(await large.status()), 'the status line to say so');
+  await large.run('echo from-the-large-one');
+  await small.line(/^from-the-large-one$/);
+  await until(async () => (await size(large)) !== smallSize && (await size(large)) === (await size(small)), 'the size of the large one');
+  await large.close();
+  await small.close();
+});
+
+test('with WebGL, and without it once the graphics card is lost', async () => {
+  const drawing = await launchBrowser({ webgl: true });
+  try {
+    const user = await Visit.open(drawing, service, '/#/e2e/webgl', { settings: { webgl: 'always' } });
+    const renderer = () => user.page.evaluate(() => window.terminalService.active().renderer);
+    assert.equal(await renderer(), 'webgl');
+    await user.run('echo drawn-$((1+1))');
+    await user.line(/^drawn-2$/);
+    await user.page.evaluate(() => {
+      for (const canvas of document.querySelectorAll('.pane canvas')) {
+        canvas.getContext('webgl2')?.getExtension('WEBGL_lose_context')?.loseContext();
+      }
+    });
+    await until(async () => (await renderer()) === 'dom', 'the fall-back');
+    await user.run('echo drawn-$((2+1))');
+    await user.page.locator('.xterm-rows', { hasText: 'drawn-3' }).waitFor();
+    await user.close();
+  } finally {
+    await drawing.close();
+  }
+});
+
+test('projects stand side by side, each with its own tabs', async () => {
+  const user = await visit('projects', { colorScheme: 'dark' });
+  await button(user.page, 'Menu').click();
+  await user.page.getByRole('menuitem', { name: 'New project…' }).click();
+  await user.page.getByRole('textbox', { name: 'Name' }).fill('second-project');
+  await user.page.getByRole('textbox', { name: /^Directory/ }).fill('/usr');
+  await user.page.keyboard.press('Enter');
+  await user.page.getByRole('tablist', { name: 'Project second-project' }).getByRole('tab').waitFor();
+  await user.connected();
+  await user.run('pwd');
+  await user.line(/^\/usr$/);
+  assert.match(user.page.url(), /#\/second-project\//);
+  await user.screenshot('page-projects');
+  await user.close();
+});
+
 for (const scheme of ['light', 'dark']) {
   test(`it follows the ${scheme} colours of the system, and the choice of the user`, async () => {
     const user = await visit(`scheme-${scheme}`, { colorScheme: scheme });
@@ -344,4 +403,27 @@ test('it works at a width of 320 pixels, by touch', async () => {
   await user.line(/echo interrupted-\$\(\(3\*3\)\)$/);
   await user.screenshot('page-320');
   await user.close();
+});
+
+test('a service that asks for a token gets it from the user, once per browser tab', async () => {
+  const token = 'a-token-for-the-browser-test';
+  const guarded = await Service.start({ TERMINAL_TOKEN: token });
+  try {
+    const user = await Visit.open(browser, guarded, '/', { connect: false });
+    const field = user.page.getByLabel('Token', { exact: false }).and(user.page.locator('input'));
+    await field.fill('wrong-but-long-enough');
+    await user.page.keyboard.press('Enter');
+    await field.fill(token);
+    await user.page.keyboard.press('Enter');
+    await user.connected();
+    await user.run('echo let-in-$((1+1))');
+    await user.line(/^let-in-2$/);
+    await user.page.reload();
+    await user.connected();
+    await user.line(/^let-in-2$/);
+    assert.ok(!user.page.url().includes(token));
+    await user.close({ connectionFaults: true });
+  } finally {
+    await guarded.stop();
+  }
 });

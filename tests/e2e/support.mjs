@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { connect, createServer } from 'node:net';
+import { connect as dial, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -39,7 +39,7 @@ class Cable {
     const cable = new Cable();
     cable.server = createServer((near) => {
       if (cable.unplugged) return near.destroy();
-      const far = connect(target.port, '127.0.0.1');
+      const far = dial(target.port, '127.0.0.1');
       for (const [socket, other] of [[near, far], [far, near]]) {
         socket.on('error', () => {});
         socket.on('close', () => (cable.sockets.delete(socket), other.destroy()));
@@ -72,8 +72,10 @@ class Cable {
 export class Service {
   target = { port: 0 };
 
-  static async start() {
+  /** `settings` go into its environment. */
+  static async start(settings = {}) {
     const service = new Service();
+    service.settings = settings;
     service.binary = process.env.TERMINAL_SERVICE_BIN;
     assert.ok(service.binary, 'TERMINAL_SERVICE_BIN must name the service program');
     service.directory = await mkdtemp(join(tmpdir(), 'terminal-e2e-'));
@@ -93,8 +95,10 @@ export class Service {
       TERMINAL_WS_PORT: '0',
       TERMINAL_STATE_DIR: directory,
       TERMINAL_ALLOWED_ORIGINS: cable.url,
+      HOME: directory, // nobody's start-up files
       SHELL: '/bin/bash',
       PS1: '$ ',
+      ...this.settings,
     };
     const previous = this.process?.pid;
     this.process = spawn(this.binary, [], { env: this.environment, cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -147,11 +151,13 @@ export class Service {
   }
 }
 
-export function launchBrowser() {
+/** `webgl`: with a graphics card, imitated in software. */
+export function launchBrowser({ webgl = false } = {}) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
-      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      ...(webgl ? ['--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'] : ['--disable-gpu']),
+      '--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking',
       '--disable-component-update', '--disable-sync',
     ],
   });
@@ -162,7 +168,7 @@ export function launchBrowser() {
  * everything that must not happen: errors, policy reports, requests to elsewhere.
  */
 export class Visit {
-  static async open(browser, service, path = '/', options = {}) {
+  static async open(browser, service, path = '/', { settings, connect = true, ...options } = {}) {
     const visit = new Visit();
     visit.service = service;
     visit.context = await browser.newContext({ viewport: { width: 1000, height: 600 }, ...options });
@@ -180,8 +186,11 @@ export class Visit {
     await visit.page.addInitScript(() => {
       addEventListener('securitypolicyviolation', (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
     });
+    if (settings) {
+      await visit.page.addInitScript((text) => localStorage.setItem('terminal.settings', text), JSON.stringify(settings));
+    }
     await visit.page.goto(service.url + path);
-    await visit.connected();
+    if (connect) await visit.connected();
     return visit;
   }
 
@@ -223,6 +232,7 @@ export class Visit {
       }
       return undefined;
     }, `a line like ${pattern}`).catch(async (error) => {
+      await this.screenshot('failure');
       error.message += `; the terminal shows:\n${(await this.lines()).slice(-12).join('\n')}`;
       throw error;
     });

@@ -46,6 +46,8 @@ export class App {
   private pollTimer: ReturnType<typeof setTimeout> | undefined;
   private fitTimer: ReturnType<typeof setTimeout> | undefined;
   private shown: SessionView | undefined;
+  private refusal = ''; // what the service answered instead of the list
+  private waitsForService = false;
 
   constructor() {
     this.strip = new TabStrip(this.tabs, {
@@ -102,7 +104,7 @@ export class App {
 
   async newProject(): Promise<void> {
     const answers = await formDialog('New project', [
-      { name: 'project', label: 'Name', required: true, maxLength: 128 },
+      { name: 'project', label: 'Name', required: true, maxLength: 128, pattern: '[A-Za-z0-9_.\\-]+', hint: 'Letters, digits, “_”, “.” and “-”.' },
       { name: 'path', label: 'Directory', hint: 'Where its shells start. Empty: the service’s own.' },
     ], 'Create');
     if (answers?.project) await this.newTerminal(answers.project, answers.path);
@@ -161,12 +163,15 @@ export class App {
     for (const refused of this.views.values()) {
       if (refused.state.name === 'refused') refused.reconnect();
     }
+    this.notices.hide('api');
     if (!view) await this.openFirstTabs();
   }
 
+  /** At the start, and again as long as there was no answer and nothing is open. */
   private async openFirstTabs(): Promise<void> {
     const address = parseAddress(location.hash);
     const listed = await this.refresh();
+    if (!listed && this.refusal) void this.askForToken(undefined, this.refusal);
     if (listed) {
       const known = new Set(this.sessions.map(({ id }) => id));
       for (const { id } of [...this.tabs.all]) if (!known.has(id)) this.tabs.remove(id);
@@ -177,6 +182,7 @@ export class App {
     if (address) return this.open(address, true);
     if (this.tabs.active) return this.activate(this.tabs.active);
     if (listed) await this.newTerminal(kFirstProject);
+    this.waitsForService = !listed;
     this.render();
   }
 
@@ -209,9 +215,14 @@ export class App {
 
   private createView(tab: Tab, create: boolean): SessionView {
     const view = new SessionView(tab, this.stage, {
-      changed: (changed) => this.viewChanged(changed),
+      changed: () => this.render(),
+      stateChanged: ({ state: { name } }) => {
+        if (name === 'connected') for (const key of ['restarting', 'draining']) this.notices.hide(key);
+        if (name === 'ended') void this.refresh();
+        this.render();
+      },
       named: ({ tab: { id } }, name) => void this.names.set(id, name),
-      notice: (from, notice) => this.noticed(from, notice),
+      notice: (notice) => this.noticed(notice),
       warn: (text) => this.notices.show({ key: text, text, tone: 'warn', staysMs: 15_000 }),
       activity: (from) => {
         if (this.unread.has(from.tab.id)) return;
@@ -240,18 +251,18 @@ export class App {
     this.render();
   }
 
-  private viewChanged(view: SessionView): void {
-    const { state } = view;
-    if (state.name === 'connected') for (const key of ['restarting', 'draining']) this.notices.hide(key);
-    if (state.name === 'ended') this.refreshSoon();
-    this.render();
-  }
-
-  private noticed(view: SessionView, notice: Notice): void {
-    if (notice.kind === 'engine') return this.viewChanged(view); // the status line says it
-    const text = notice.message || kNoticeText[notice.kind] || '';
+  private noticed(notice: Notice): void {
+    if (notice.kind === 'engine') return; // the status line says it
+    const restarting = notice.kind === 'restarting';
+    const text = notice.message || kNoticeText[notice.kind];
     const eta = notice.eta ? ` Expected: ${notice.eta}.` : '';
-    if (text) this.notices.show({ key: notice.kind, text: text + eta, tone: notice.kind === 'restarting' ? 'calm' : 'warn' });
+    if (!text) return;
+    this.notices.show({
+      key: notice.kind,
+      text: text + eta,
+      tone: restarting ? 'calm' : 'warn',
+      ...(restarting ? { staysMs: 15_000 } : {}), // a hand-over that keeps the connection says no more
+    });
   }
 
   private render(): void {
@@ -269,8 +280,8 @@ export class App {
 
   private markOf(id: string): Mark {
     const state = this.views.get(id)?.state.name;
-    if (state === 'ended' || state === 'refused' || state === 'failed') return 'ended';
-    if (state === 'waiting' || state === 'connecting') return 'waiting';
+    if (state === 'ended') return 'ended';
+    if (state && state !== 'connected') return 'waiting';
     return this.unread.has(id) ? 'unread' : 'none';
   }
 
@@ -295,13 +306,16 @@ export class App {
     }
   }
 
-  /** Asks for the list. False if there was no answer; what is known stays then. */
+  /** Asks for the list. False if there was none; what is known stays then. */
   private async refresh(): Promise<boolean> {
     try {
       this.sessions = await listSessions();
+      this.refusal = '';
     } catch (error) {
-      // A service that is away shows in the status line; a refusal shows nowhere else.
-      if (error instanceof ApiError && error.status !== 0) await this.attempt(() => Promise.reject(error));
+      // A service that is away shows in the status line; a refusal shows nowhere else. Once is enough.
+      const refusal = error instanceof ApiError && error.status !== 0 ? error.message : this.refusal;
+      if (refusal !== this.refusal) await this.attempt(() => Promise.reject(error));
+      this.refusal = refusal;
       return false;
     }
     for (const { id, tabName } of this.sessions) this.names.set(id, tabName);
@@ -312,13 +326,9 @@ export class App {
   private poll(): void {
     clearTimeout(this.pollTimer);
     this.pollTimer = setTimeout(async () => {
-      if (!document.hidden) await this.refresh();
+      if (!document.hidden) await (this.waitsForService && !this.refusal ? this.openFirstTabs() : this.refresh());
       this.poll();
     }, kPollMs);
-  }
-
-  private refreshSoon(): void {
-    void this.refresh();
   }
 
   private fitSoon(): void {
@@ -348,7 +358,7 @@ export class App {
       if (state.name === 'waiting') client.start();
       else if (state.name === 'connected') client.ping();
     }
-    this.refreshSoon();
+    void this.refresh();
   }
 }
 

@@ -16,33 +16,38 @@ export interface Dialog {
   closed: Promise<string | undefined>;
 }
 
-/** Shows `body` under a title. A form in it that is submitted with method=dialog closes it, too. */
+/** Shows `body` under a title. */
 export function openDialog(title: string, body: HTMLElement, className = ''): Dialog {
   const element = h(
     'dialog',
-    { class: `dialog ${className}`, 'aria-label': title },
-    h(
-      'header',
-      {},
-      h('h2', {}, title),
-      iconButton('close', 'Close dialog', () => element.close()),
-    ),
+    {
+      class: `dialog ${className}`,
+      'aria-label': title,
+      cancel: (event: Event) => {
+        event.preventDefault();
+        close();
+      },
+      close: () => close(), // a browser may close it without asking
+      mousedown: (event: Event) => {
+        if (event.target === element) close(); // beside the dialog, on its backdrop
+      },
+    },
+    h('header', {}, h('h2', {}, title), iconButton('close', 'Close dialog', () => close())),
     body,
   );
-  const closed = new Promise<string | undefined>((resolve) => {
-    element.addEventListener('close', () => {
-      const value = element.returnValue || undefined;
-      element.remove();
-      if (!document.querySelector('dialog[open]')) afterClose();
-      resolve(value);
-    });
-  });
-  element.addEventListener('mousedown', (event) => {
-    if (event.target === element) element.close(); // beside the dialog, on its backdrop
-  });
+  let resolve: (value: string | undefined) => void;
+  const closed = new Promise<string | undefined>((settle) => (resolve = settle));
+  // The focus moves now and not when the close event comes: a key typed at once is for the terminal.
+  const close = (value?: string) => {
+    if (!element.isConnected) return;
+    element.close();
+    element.remove();
+    if (!document.querySelector('dialog[open]')) afterClose();
+    resolve(value);
+  };
   document.body.append(element);
   element.showModal();
-  return { element, closed, close: (value) => element.close(value) };
+  return { element, closed, close };
 }
 
 export interface Action {
@@ -74,6 +79,7 @@ export interface Field {
   type?: 'text' | 'password';
   required?: boolean;
   maxLength?: number;
+  pattern?: string;
 }
 
 /** Asks for a few lines of text; undefined = dismissed. */
@@ -98,6 +104,8 @@ export async function formDialog(
       value: field.value ?? '',
       required: field.required,
       maxlength: field.maxLength,
+      pattern: field.pattern,
+      title: field.pattern && field.hint,
       autocomplete: 'off',
       spellcheck: 'false',
       autofocus: field === fields[0],

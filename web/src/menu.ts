@@ -60,6 +60,6 @@ export function openMenu(anchor: HTMLElement, items: (MenuItem | null)[]): void 
   const { bottom, right } = anchor.getBoundingClientRect();
   menu.style.top = `${bottom + 6}px`;
   menu.style.right = `${Math.max(8, innerWidth - right)}px`;
-  document.body.append(menu);
+  anchor.after(menu);
   entries()[0]?.focus();
 }

@@ -11,10 +11,11 @@ import { confirmDialog } from './dialogs';
 const kTitleLimit = 256;
 
 export interface ViewHooks {
-  /** State, size, latency, title or engines changed. */
+  /** Size, latency, title or engines changed. */
   changed(view: SessionView): void;
+  stateChanged(view: SessionView): void;
   named(view: SessionView, name: string): void;
-  notice(view: SessionView, notice: Notice): void;
+  notice(notice: Notice): void;
   warn(message: string): void;
   /** Bytes came in; the tab shows that if it is not in front. */
   activity(view: SessionView): void;
@@ -148,7 +149,7 @@ export class SessionView {
       if (state.name !== 'connected') this.latency = undefined;
       this.endCard.show(state);
       this.fit(); // the card takes its room from the screen
-      changed();
+      this.hooks.stateChanged(this);
     });
     const record = ({ status, tabName }: { status?: string; tabName?: string }) => {
       if (status) this.suspended = status === 'suspended';
@@ -162,7 +163,7 @@ export class SessionView {
       this.latency = ms;
       changed();
     });
-    client.on('notice', (notice) => this.hooks.notice(this, notice));
+    client.on('notice', (notice) => this.hooks.notice(notice));
     // The reason of a fatal one comes with the close, too.
     client.on('problem', ({ message, fatal }) => void (fatal || this.hooks.warn(message)));
     client.on('full', () =>
