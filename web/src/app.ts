@@ -99,6 +99,7 @@ export class App {
       const session = await createSession(project, path);
       this.remember(session);
       this.open({ id: session.id, project: session.projectId });
+      if (this.shown?.tab.id === session.id) this.shown.fresh = true;
     });
   }
 

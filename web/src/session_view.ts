@@ -31,6 +31,8 @@ export class SessionView {
   title = '';
   latency: number | undefined;
   suspended = false;
+  /** This page has just had the shell started, and has been connected ever since. */
+  fresh = false;
   /** The size is another viewer's, not the one that fills this window. */
   foreignSize = false;
   /** Set by the mobile key bar: the next key is typed with Ctrl. */
@@ -147,6 +149,7 @@ export class SessionView {
     });
     client.on('state', (state) => {
       if (state.name !== 'connected') this.latency = undefined;
+      if (state.name === 'waiting') this.fresh = false;
       this.endCard.show(state);
       this.fit(); // the card takes its room from the screen
       this.hooks.stateChanged(this);

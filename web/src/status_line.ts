@@ -51,7 +51,8 @@ export class StatusLine {
     this.element.dataset.state = state?.name ?? 'idle';
     setText(this.state, state ? describe(state, view?.suspended ?? false) : 'No terminal open');
     this.retry.hidden = state?.name !== 'waiting';
-    const [tier, tierTitle] = state?.name === 'connected' ? kTiers[state.tier] ?? ['', ''] : ['', ''];
+    const tierName = state?.name === 'connected' ? (view?.fresh ? 'new' : state.tier) : undefined;
+    const [tier, tierTitle] = (tierName && kTiers[tierName]) || ['', ''];
     setText(this.tier, tier);
     this.tier.title = tierTitle;
     const engines = view?.client.engines;
