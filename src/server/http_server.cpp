@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/message.hpp>
@@ -28,6 +29,7 @@ constexpr std::uint32_t kMaxHead = 16 * 1024;
 constexpr std::size_t kMaxFields = 64;
 constexpr auto kBodyTime = std::chrono::seconds(30);
 constexpr auto kIdleTime = std::chrono::seconds(30);
+constexpr auto kLingerTime = std::chrono::seconds(5);
 
 using HttpRequest = http::request<http::string_body>;
 
@@ -99,11 +101,11 @@ struct HttpServer::Client {
   void expire_after(std::chrono::milliseconds time, const std::shared_ptr<Client>& self) {
     deadline.expires_after(time);
     deadline.async_wait([weak = std::weak_ptr(self)](const boost::system::error_code& ec) {
-      if (const auto client = weak.lock(); client && !ec) client->drop();
+      if (const auto client = weak.lock(); client && !ec) client->drop(/*late=*/true);
     });
   }
-  void drop() {
-    dropped = true;
+  void drop(bool late = false) {
+    timed_out = late;
     boost::system::error_code ignored;
     socket.close(ignored);
   }
@@ -114,7 +116,7 @@ struct HttpServer::Client {
   HttpRequest request;
   std::string peer;
   bool loopback = false;
-  bool dropped = false;
+  bool timed_out = false;  ///< Dropped for being slow, not for being the oldest.
   std::list<std::weak_ptr<Client>>::iterator place;
   bool listed = false;
 };
@@ -218,9 +220,33 @@ net::awaitable<void> HttpServer::serve(std::shared_ptr<Client> client) {
     enlist(client);
     client->expire_after(kIdleTime, client);
   }
+  if (client->socket.is_open() && !stopping_) co_await linger(client);
   delist(client);
   client->deadline.cancel();
   --active_;
+}
+
+net::awaitable<void> HttpServer::linger(std::shared_ptr<Client> client) {
+  boost::system::error_code ec;
+  client->socket.shutdown(net::ip::tcp::socket::shutdown_send, ec);
+  enlist(client);
+  client->expire_after(kLingerTime, client);
+  for (std::array<char, 4096> scrap{}; !ec;) {
+    auto [error, n] = co_await client->socket.async_read_some(net::buffer(scrap), kNoThrow);
+    ec = error;
+  }
+}
+
+net::awaitable<void> HttpServer::complain(std::shared_ptr<Client> client,
+                                          boost::system::error_code ec) {
+  if (ec == http::error::end_of_stream ||
+      ec.category() != make_error_code(http::error::end_of_stream).category())
+    co_return;  // It merely ended.
+  Response no = error_response({Errc::bad_argument, "malformed request: " + ec.message()});
+  if (ec == http::error::header_limit) no = json_response_text(431, "too_big", "head too large");
+  if (ec == http::error::body_limit) no = json_response_text(413, "too_big", "body too large");
+  auto message = to_beast(no, 11, false);
+  co_await http::async_write(client->socket, message, kNoThrow);
 }
 
 net::awaitable<bool> HttpServer::serve_one(std::shared_ptr<Client> client) {
@@ -231,15 +257,8 @@ net::awaitable<bool> HttpServer::serve_one(std::shared_ptr<Client> client) {
       co_await http::async_read_header(client->socket, client->buffer, parser, kNoThrow);
   delist(client);
   if (head_error) {
-    if (client->dropped) ++counts_.timeouts;
-    const bool speak = head_error == http::error::header_limit ||
-                       head_error.category() == make_error_code(http::error::bad_method).category();
-    if (speak && head_error != http::error::end_of_stream && !client->dropped) {
-      const Response no =
-          error_response({Errc::bad_argument, "malformed request: " + head_error.message()});
-      auto message = to_beast(no, 11, false);
-      co_await http::async_write(client->socket, message, kNoThrow);
-    }
+    if (client->timed_out) ++counts_.timeouts;
+    co_await complain(client, head_error);
     co_return false;
   }
   ++counts_.requests;
@@ -249,13 +268,10 @@ net::awaitable<bool> HttpServer::serve_one(std::shared_ptr<Client> client) {
   if (!upgrade) {
     auto [body_error, body_bytes] =
         co_await http::async_read(client->socket, client->buffer, parser, kNoThrow);
-    if (body_error == http::error::body_limit) {
-      const Response no = json_response_text(413, "too_big", "request body too large");
-      auto message = to_beast(no, 11, false);
-      co_await http::async_write(client->socket, message, kNoThrow);
+    if (body_error) {
+      co_await complain(client, body_error);
       co_return false;
     }
-    if (body_error) co_return false;
   }
   client->request = parser.release();
   const unsigned version = client->request.version();
@@ -312,14 +328,8 @@ net::awaitable<bool> HttpServer::serve_one(std::shared_ptr<Client> client) {
   }
   client->expire_after(kBodyTime, client);
   auto message = to_beast(response, version, keep && !stopping_);
-
   auto [write_error, written] = co_await http::async_write(client->socket, message, kNoThrow);
-  if (write_error || !keep) {
-    boost::system::error_code ignored;
-    client->socket.shutdown(net::ip::tcp::socket::shutdown_send, ignored);
-    co_return false;
-  }
-  co_return true;
+  co_return !write_error && keep;
 }
 
 Result<void> HttpServer::check_sender(const Client& client) const {

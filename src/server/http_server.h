@@ -51,6 +51,11 @@ class HttpServer {
   net::awaitable<void> accept_loop();
   net::awaitable<void> serve(std::shared_ptr<Client> client);
   net::awaitable<bool> serve_one(std::shared_ptr<Client> client);
+  /// Says what is wrong with a request that cannot be read.
+  net::awaitable<void> complain(std::shared_ptr<Client> client, boost::system::error_code ec);
+  /// Reads and drops what still comes for a while: closing a socket with unread bytes resets the
+  /// connection, and our answer would be lost with it (RFC 9112 9.6).
+  net::awaitable<void> linger(std::shared_ptr<Client> client);
   void enlist(const std::shared_ptr<Client>& client);
   void delist(const std::shared_ptr<Client>& client);
   Result<void> check_sender(const Client& client) const;

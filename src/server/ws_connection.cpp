@@ -1,4 +1,4 @@
-// Accepting, attaching, reading. Writing is in ws_output.cpp.
+// Accepting, attaching, reading. Writing and ending are in ws_output.cpp.
 
 #include "server/ws_connection.h"
 
@@ -96,6 +96,8 @@ net::awaitable<void> WsConnection::run(std::shared_ptr<WsConnection> self) {
   }
   open_ = false;
   wake();
+  leave_session();
+  if (lingers_) co_await linger();
   finish();
 }
 
@@ -107,7 +109,10 @@ net::awaitable<std::optional<AttachCommand>> WsConnection::wait_for_attach() {
   for (;;) {
     buffer_.clear();
     auto [ec, n] = co_await ws_.async_read(buffer_, kNoThrow);
-    if (ec) co_return std::nullopt;
+    if (ec) {
+      broke_protocol(ec);
+      co_return std::nullopt;
+    }
     const std::string_view payload(static_cast<const char*>(buffer_.data().data()), n);
     auto commands = dialect_->decode(ws_.got_text(), payload);
     if (commands.size() == 1) {
@@ -225,9 +230,8 @@ net::awaitable<void> WsConnection::read_commands() {
       if (ec == websocket::error::closed) {
         close_code_ = ws_.reason().code;
         close_reason_ = std::string(ws_.reason().reason.data(), ws_.reason().reason.size());
-      } else if (ec == websocket::error::message_too_big) {
-        ++shard_.counts.bad_messages;
-        close_code_ = 1009;
+      } else if (broke_protocol(ec)) {
+        close_code_ = ec == websocket::error::message_too_big ? 1009 : 1002;
       }
       co_return;
     }
@@ -321,50 +325,6 @@ void WsConnection::bad_message(const std::string& code, const std::string& messa
 
 void WsConnection::answer(Error error) {
   bad_message(std::string(to_string(error.code)), error.detail);
-}
-
-void WsConnection::finish() {
-  shard_.connections.erase(this);
-  ++shard_.counts.closed;
-  if (attached_) {
-    attached_ = false;
-    shard_.sessions->detach(*session_, viewer_, close_code_);
-    const bool by_reason = close_code_ == 1000 && (close_reason_ == "Session closed by user" ||
-                                                   close_reason_ == "Kill terminal test");
-    const bool by_config =
-        close_code_ == 1000 && operations_.config().close_1000 == CloseNormal::kill;
-    if (dialect_->close_may_end() && (by_reason || by_config) && !session_->ended())
-      (void)shard_.sessions->close(*session_, "closed by its user", 4001);
-  }
-  if (!writing_) ws_.next_layer().abort();
-}
-
-void WsConnection::check_alive() {
-  const auto moved = ws_.next_layer().moved();
-  if (moved != moved_) {
-    moved_ = moved;
-    quiet_checks_ = 0;
-    return;
-  }
-  if (++quiet_checks_ >= 3) return abort();
-  ping_due_ = true;
-  wake();
-}
-
-void WsConnection::go_away(const std::string& message) {
-  viewer_.news.notices.push_back({.kind = "restarting", .message = message});
-  if (!viewer_.news.close_code) viewer_.news.close_code = 1001;
-  viewer_.news.close_reason = message;
-  viewer_.news.close_now = true;
-  wake();
-  if (!writing_) abort();
-}
-
-void WsConnection::abort() {
-  open_ = false;
-  ws_.next_layer().abort();
-  if (session_) session_->input_room().notify_all();
-  wake();
 }
 
 void serve_websocket(Shard& shard, Operations& operations, net::ip::tcp::socket socket,

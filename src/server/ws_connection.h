@@ -45,6 +45,7 @@ class WsConnection final : public Connection, public std::enable_shared_from_thi
   net::awaitable<void> resume_project();
   void bad_message(const std::string& code, const std::string& message);
   void answer(Error error);
+  bool broke_protocol(const boost::system::error_code& ec);
 
   // Writing.
   net::awaitable<void> write_output(std::shared_ptr<WsConnection> self);
@@ -55,6 +56,8 @@ class WsConnection final : public Connection, public std::enable_shared_from_thi
   net::awaitable<void> end_output();
   net::awaitable<void> close(int code, std::string reason);
   void wake() { viewer_.wake.notify_all(); }
+  void leave_session();
+  net::awaitable<void> linger();
   void finish();
 
   Shard& shard_;
@@ -75,6 +78,7 @@ class WsConnection final : public Connection, public std::enable_shared_from_thi
   bool writing_ = false;
   bool ended_by_client_ = false;  ///< It asked for the end of the session.
   bool suspended_told_ = false;
+  bool lingers_ = false;   ///< We closed it for what the client sends, and more of it may come.
   int close_code_ = 1006;  ///< As the client gave it.
   std::string close_reason_;
   std::uint64_t moved_ = 0;

@@ -1,8 +1,9 @@
-// The writing half of a WebSocket connection.
+// The writing half of a WebSocket connection, and its end.
 
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
 
 #include "server/ws_connection.h"
 #include "session/utf8.h"
@@ -14,6 +15,7 @@ namespace websocket = boost::beast::websocket;
 namespace {
 /// Largest payload of one output frame: with its header it goes down in one write.
 constexpr std::size_t kFrameBytes = 64 * 1024 - 16;
+constexpr auto kLingerTime = std::chrono::seconds(5);
 
 /// Could the ring overwrite these bytes within the few turns a pong may hold the stream?
 bool near_the_edge(const OutputRing& ring, Offset first) {
@@ -160,6 +162,77 @@ net::awaitable<void> WsConnection::close(int code, std::string reason) {
   auto [ec] = co_await ws_.async_close(why, kNoThrow);
   (void)ec;
   if (!session_ || !attached_) ws_.next_layer().abort();
+}
+
+/// Beast has answered such a read with a close frame already.
+bool WsConnection::broke_protocol(const boost::system::error_code& ec) {
+  if (ec != websocket::error::message_too_big && ec != websocket::condition::protocol_violation)
+    return false;
+  ++shard_.counts.bad_messages;
+  closing_ = lingers_ = true;
+  return true;
+}
+
+/// Reads and drops what still comes: closing a socket with unread bytes resets the connection, and
+/// the close frame would be lost with it.
+net::awaitable<void> WsConnection::linger() {
+  net::steady_timer deadline(shard_.io, kLingerTime);
+  deadline.async_wait([weak = weak_from_this()](const boost::system::error_code& ec) {
+    if (const auto self = weak.lock(); self && !ec) self->ws_.next_layer().abort();
+  });
+  std::array<char, 4096> scrap{};
+  for (;;) {
+    auto [ec, n] = co_await ws_.next_layer().async_read_some(net::buffer(scrap), kNoThrow);
+    if (ec) break;
+  }
+  ws_.next_layer().abort();
+}
+
+void WsConnection::leave_session() {
+  if (attached_) {
+    attached_ = false;
+    shard_.sessions->detach(*session_, viewer_, close_code_);
+    const bool by_reason = close_code_ == 1000 && (close_reason_ == "Session closed by user" ||
+                                                   close_reason_ == "Kill terminal test");
+    const bool by_config =
+        close_code_ == 1000 && operations_.config().close_1000 == CloseNormal::kill;
+    if (dialect_->close_may_end() && (by_reason || by_config) && !session_->ended())
+      (void)shard_.sessions->close(*session_, "closed by its user", 4001);
+  }
+}
+
+void WsConnection::finish() {
+  shard_.connections.erase(this);
+  ++shard_.counts.closed;
+  if (!writing_) ws_.next_layer().abort();
+}
+
+void WsConnection::check_alive() {
+  const auto moved = ws_.next_layer().moved();
+  if (moved != moved_) {
+    moved_ = moved;
+    quiet_checks_ = 0;
+    return;
+  }
+  if (++quiet_checks_ >= 3) return abort();
+  ping_due_ = true;
+  wake();
+}
+
+void WsConnection::go_away(const std::string& message) {
+  viewer_.news.notices.push_back({.kind = "restarting", .message = message});
+  if (!viewer_.news.close_code) viewer_.news.close_code = 1001;
+  viewer_.news.close_reason = message;
+  viewer_.news.close_now = true;
+  wake();
+  if (!writing_) abort();
+}
+
+void WsConnection::abort() {
+  open_ = false;
+  ws_.next_layer().abort();
+  if (session_) session_->input_room().notify_all();
+  wake();
 }
 
 }  // namespace term::server
