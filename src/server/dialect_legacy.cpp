@@ -104,6 +104,7 @@ class LegacyDialect final : public Dialect {
 
   void attached(const Attached& info, Frames& out) override {
     focused_ = info.session.focused;
+    all_focused_ = info.all_focused;  // Known from now on; status() tells changes only.
     const auto& id = info.session.id;
     const Json place{{"sessionId", id}, {"workingDir", info.session.current_path}};
     if (info.tier == "new") {

@@ -15,6 +15,9 @@ namespace term {
 
 namespace {
 
+/// The most that Linux gives in one read of a pty.
+constexpr std::size_t kReadBytes = 4096;
+
 /// Every coroutine root: an escaped exception is logged with the session and ends nothing else.
 void spawn(const net::any_io_executor& executor, const SessionId& id, net::awaitable<void> work) {
   net::co_spawn(executor, std::move(work), [id](const std::exception_ptr& failure) {
@@ -96,7 +99,8 @@ Session::Turned Session::read_turn(std::size_t budget) {
   std::size_t total = 0;
   Turned result = Turned::more;
   while (total < budget) {
-    const auto space = ring_.writable(budget - total);
+    // Room for more than the read will give would cost the ring that much of its oldest bytes.
+    const auto space = ring_.writable(std::min(budget - total, kReadBytes));
     const ssize_t n = ::read(pty_.fd.get(), space.data(), space.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) {
