@@ -169,12 +169,21 @@ void Session::hang_up(std::chrono::milliseconds grace) {
   closing_ = true;
   room_.notify_all();
   if (child_gone_) return;
-  signal_session(pty_, SIGHUP);
-  signal_session(pty_, SIGCONT);
-  kill_timer_.expires_after(grace);
-  kill_timer_.async_wait([self = shared_from_this()](const boost::system::error_code& ec) {
-    if (!ec && !self->child_gone_) signal_session(self->pty_, SIGKILL);
-  });
+  spawn(executor_, id_, insist(shared_from_this(), std::chrono::steady_clock::now() + grace));
+}
+
+net::awaitable<void> Session::insist(std::shared_ptr<Session> self,
+                                     std::chrono::steady_clock::time_point patience) {
+  (void)self;
+  // Once is not enough: bash misses a SIGHUP that comes just before it reads its next line.
+  constexpr auto kAgain = std::chrono::milliseconds(200);
+  while (!child_gone_) {
+    const bool enough = std::chrono::steady_clock::now() >= patience;
+    signal_session(pty_, enough ? SIGKILL : SIGHUP);
+    signal_session(pty_, SIGCONT);
+    kill_timer_.expires_after(kAgain);
+    co_await kill_timer_.async_wait(kNoThrow);
+  }
 }
 
 Result<void> Session::attach(Viewer& viewer, const ViewerState& state) {

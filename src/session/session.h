@@ -100,7 +100,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<ExitStatus> exit_status() const { return exit_; }
   pid_t pid() const { return pty_.pid; }
 
-  /// Hangs up: SIGHUP now, SIGKILL after `grace` if the child is still there.
+  /// Hangs up: SIGHUP until the child is gone, SIGKILL after `grace` if it is still there.
   void hang_up(std::chrono::milliseconds grace = std::chrono::seconds(3));
   /// No shell could be started: ends without ever having run.
   void fail();
@@ -139,6 +139,8 @@ class Session : public std::enable_shared_from_this<Session> {
   net::awaitable<void> pump_output(std::shared_ptr<Session> self);
   net::awaitable<void> watch_child(std::shared_ptr<Session> self);
   net::awaitable<void> write_when_ready(std::shared_ptr<Session> self);
+  net::awaitable<void> insist(std::shared_ptr<Session> self,
+                              std::chrono::steady_clock::time_point patience);
   enum class Turned { more, drained, hung_up };
   Turned read_turn(std::size_t budget);
   bool contended();

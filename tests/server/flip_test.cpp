@@ -4,6 +4,7 @@
 
 #include <boost/asio/post.hpp>
 #include <future>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "support/test_server.h"

@@ -1,13 +1,33 @@
 #include "support/test_server.h"
 
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 namespace term::test {
 
 using Json = nlohmann::json;
 
+namespace {
+/// One for all servers of the program, removed with it.
+struct EmptyHome {
+  EmptyHome() {
+    std::string path = (std::filesystem::temp_directory_path() / "term-home-XXXXXX").string();
+    home = ::mkdtemp(path.data());
+    ::setenv("HOME", home.c_str(), 1);  // NOLINT: before any thread is started
+  }
+  ~EmptyHome() {
+    std::error_code ignored;
+    std::filesystem::remove_all(home, ignored);
+  }
+  std::filesystem::path home;
+};
+}  // namespace
+
 TestServer::TestServer(const std::function<void(server::Config&)>& adjust,
                        adapter::EngineFactory engines) {
+  static const EmptyHome home;
   server::Config config;
   config.ws_port = 0;
   config.http_port = 0;
@@ -62,7 +82,8 @@ void serve_with(TestServer& server, const Owners& owners) {
   ASSERT_TRUE(answer.value("success", false)) << answer.dump();
 }
 
-NativeClient::NativeClient(TestServer& server, const std::string& id, Options options) {
+NativeClient::NativeClient(TestServer& server, const std::string& id, Options options)
+    : attached_(std::make_unique<Json>()) {
   WsClient::Options ws;
   ws.subprotocol = "terminal.v1";
   ws.keep_bytes = options.keep_bytes;
@@ -93,8 +114,12 @@ NativeClient::NativeClient(TestServer& server, const std::string& id, Options op
   if (options.output) attach["output"] = *options.output;
   control(attach);
   if (auto answer = ws_->wait_text("\"type\":\"attached\""))
-    attached_ = Json::parse(*answer, nullptr, false);
+    *attached_ = Json::parse(*answer, nullptr, false);
 }
+
+NativeClient::~NativeClient() = default;
+
+void NativeClient::control(const Json& message) { ws_->text(message.dump()); }
 
 std::optional<Json> NativeClient::message(const std::string& type, std::size_t nth) {
   std::optional<Json> found;

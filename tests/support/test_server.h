@@ -5,7 +5,8 @@
 
 #include <functional>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 
 namespace term::test {
 
+/// Its shells have an empty home directory: profiles of the machine are not under test.
 class TestServer {
  public:
   /// `adjust` may change the configuration, `parts` the engines.
@@ -66,11 +68,13 @@ class NativeClient {
   NativeClient(TestServer& server, const std::string& id, Options options);
   NativeClient(TestServer& server, const std::string& id) : NativeClient(server, id, Options()) {}
 
+  ~NativeClient();
+
   WsClient& ws() { return *ws_; }
   void type(const std::string& keys) { ws_->binary(keys); }
-  void control(const nlohmann::json& message) { ws_->text(message.dump()); }
+  void control(const nlohmann::json& message);
   /// The `attached` message; null when there was none.
-  const nlohmann::json& attached() const { return attached_; }
+  const nlohmann::json& attached() const { return *attached_; }
   /// Waits for a control message of this type (the `nth`, from 0).
   std::optional<nlohmann::json> message(const std::string& type, std::size_t nth = 0);
   bool sees(const std::string& text) { return ws_->wait_bytes(text); }
@@ -78,7 +82,7 @@ class NativeClient {
 
  private:
   std::unique_ptr<WsClient> ws_;
-  nlohmann::json attached_;
+  std::unique_ptr<nlohmann::json> attached_;
   Offset parsed_ = 0;    ///< Loop's thread only.
   Offset last_ack_ = 0;  ///< Loop's thread only.
   std::size_t repaint_ = 0;
