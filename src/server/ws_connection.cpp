@@ -2,13 +2,13 @@
 
 #include "server/ws_connection.h"
 
-#include <openssl/crypto.h>
 #include <spdlog/spdlog.h>
 
 #include <boost/asio/post.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include "server/gate.h"
 #include "session/replay.h"
 #include "session/snapshot_json.h"
 
@@ -16,16 +16,6 @@ namespace term::server {
 
 namespace websocket = boost::beast::websocket;
 namespace http = boost::beast::http;
-
-namespace {
-
-bool token_matches(std::string_view given, const std::optional<std::string>& wanted) {
-  if (!wanted) return true;
-  return given.size() == wanted->size() &&
-         CRYPTO_memcmp(given.data(), wanted->data(), wanted->size()) == 0;
-}
-
-}  // namespace
 
 WsConnection::WsConnection(Shard& shard, Operations& operations, net::ip::tcp::socket socket,
                            Upgrade upgrade, Choice choice)
@@ -130,7 +120,8 @@ net::awaitable<std::optional<AttachCommand>> WsConnection::wait_for_attach() {
 }
 
 net::awaitable<bool> WsConnection::attach(AttachCommand command) {
-  if (!token_matches(command.token, operations_.config().token)) {
+  const auto& token = operations_.config().token;
+  if (token && !same_secret(command.token, token)) {
     co_await close(1008, "token missing or wrong");
     co_return false;
   }
@@ -150,6 +141,9 @@ net::awaitable<bool> WsConnection::attach(AttachCommand command) {
     co_return false;
   }
   session_ = std::move(opened->session);
+  // Without numbers of its own, all a client types is new, whoever had its name before.
+  if (!dialect_->attaches_itself())
+    command.input = session_->streams().input_offsets(session_->id(), command.client).accepted;
   const OutputRing& ring = session_->ring();
   const bool counted = dialect_->attaches_itself();
   Offset from = safe_replay_start(ring, ring.first());

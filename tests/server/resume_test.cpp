@@ -206,6 +206,18 @@ TEST_P(Resume, InputSentTwiceIsWrittenOnce) {
   EXPECT_EQ(file.read(), "0123456789abcdef");
 }
 
+TEST_P(Resume, WhatAClientWithoutNumbersTypesIsNeverTakenForARepetition) {
+  TestServer single([](server::Config& config) { config.shards = 1; });
+  serve_with(single, adapter::all(GetParam()));
+  // The name that the second viewer of a shard gets when it brings none.
+  Recorder native(single, "s", "viewer-128");
+  native.ws().binary("echo first-$((6*7))\n");
+  ASSERT_TRUE(native.ends_with("first-42"));
+  AnyClient raw(single, "s", Speaks::raw);
+  raw.type("echo second-$((6*7))\n");
+  EXPECT_TRUE(native.ends_with("second-42"));
+}
+
 TEST_P(Resume, APasteCutInTheMiddleIsCompletedByResendingFromTheAcknowledgedByte) {
   std::string paste;
   for (int n = 0; paste.size() < 6'000'000; ++n) paste += std::to_string(n) + " ";
