@@ -54,7 +54,6 @@ struct Upgrade {
   std::vector<std::string> protocols;  ///< Offered subprotocols, in order.
   Target target;
   std::string bearer;  ///< From `Authorization: Bearer`, if any.
-  bool operator_port = false;
 };
 
 Response json_response(unsigned status, const nlohmann::json& body);

@@ -3,7 +3,6 @@
 #include "server/http_server.h"
 
 #include <fcntl.h>
-#include <openssl/crypto.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -31,50 +30,27 @@ constexpr auto kBodyTime = std::chrono::seconds(30);
 constexpr auto kIdleTime = std::chrono::seconds(30);
 constexpr auto kLingerTime = std::chrono::seconds(5);
 
-using HttpRequest = http::request<http::string_body>;
-
 void close_on_exec(int fd) {
   ::fcntl(fd, F_SETFD, ::fcntl(fd, F_GETFD) | FD_CLOEXEC);  // NOLINT: variadic by POSIX
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](unsigned char c) {
-    return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  });
-  return out;
+/// Takes Beast's request apart, so that nothing else needs to know it.
+HttpHead to_head(http::request_parser<http::string_body>& parser) {
+  HttpHead head;
+  head.announces_body = parser.chunked() || parser.content_length().has_value();
+  auto request = parser.release();
+  head.method = request.method_string();
+  head.raw_target = request.target();
+  head.version = request.version();
+  head.keep_alive = request.keep_alive();
+  for (const auto& field : request)
+    head.fields.emplace_back(lower_case(field.name_string()), field.value());
+  head.body = std::move(request.body());
+  return head;
 }
 
-/// Comma separated items, blanks trimmed; linear (reliability.md 1, header cost).
-std::vector<std::string> list_items(std::string_view text) {
-  std::vector<std::string> items;
-  while (!text.empty()) {
-    const auto end = std::min(text.find(','), text.size());
-    auto item = text.substr(0, end);
-    while (!item.empty() && (item.front() == ' ' || item.front() == '\t')) item.remove_prefix(1);
-    while (!item.empty() && (item.back() == ' ' || item.back() == '\t')) item.remove_suffix(1);
-    if (!item.empty()) items.emplace_back(item);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return items;
-}
-
-bool wants_websocket(const HttpRequest& request) {
-  const auto upgrade = list_items(lower(request[http::field::upgrade]));
-  const auto connection = list_items(lower(request[http::field::connection]));
-  return request.method() == http::verb::get &&
-         std::ranges::find(upgrade, "websocket") != upgrade.end() &&
-         std::ranges::find(connection, "upgrade") != connection.end();
-}
-
-std::string bearer(const HttpRequest& request) {
-  const std::string_view value = request[http::field::authorization];
-  constexpr std::string_view kBearer = "Bearer ";
-  return value.starts_with(kBearer) ? std::string(value.substr(kBearer.size())) : std::string{};
-}
-
-bool same_secret(std::string_view a, const std::optional<std::string>& b) {
-  return b && a.size() == b->size() && CRYPTO_memcmp(a.data(), b->data(), a.size()) == 0;
+bool says_websocket(std::string_view upgrade_field) {
+  return lower_case(upgrade_field).find("websocket") != std::string::npos;
 }
 
 http::response<http::string_body> to_beast(const Response& response, unsigned version, bool keep) {
@@ -113,7 +89,6 @@ struct HttpServer::Client {
   net::ip::tcp::socket socket;
   net::steady_timer deadline;
   boost::beast::flat_buffer buffer;
-  HttpRequest request;
   std::string peer;
   bool loopback = false;
   bool timed_out = false;  ///< Dropped for being slow, not for being the oldest.
@@ -125,6 +100,7 @@ HttpServer::HttpServer(Operations& operations, const Router& router, bool operat
     : operations_(operations),
       router_(router),
       operator_port_(operator_port),
+      gate_(operations.config(), operator_port),
       acceptor_(operations.shards().first()) {}
 
 Result<void> HttpServer::listen(const std::string& host, std::uint16_t port) {
@@ -149,11 +125,6 @@ Result<void> HttpServer::listen(const std::string& host, std::uint16_t port) {
   if (ec) return failed(ec, "cannot listen on");
   port_ = acceptor_.local_endpoint(ec).port();
   return {};
-}
-
-void HttpServer::allow(std::vector<Origin> origins, std::vector<std::string> hosts) {
-  origins_ = std::move(origins);
-  hosts_ = std::move(hosts);
 }
 
 void HttpServer::start() { spawn_logged(acceptor_.get_executor(), "accept", accept_loop()); }
@@ -249,7 +220,7 @@ net::awaitable<void> HttpServer::complain(std::shared_ptr<Client> client,
   co_await http::async_write(client->socket, message, kNoThrow);
 }
 
-net::awaitable<bool> HttpServer::serve_one(std::shared_ptr<Client> client) {
+net::awaitable<std::optional<HttpHead>> HttpServer::receive(std::shared_ptr<Client> client) {
   http::request_parser<http::string_body> parser;
   parser.header_limit(kMaxHead);
   parser.body_limit(operations_.config().max_message_bytes);
@@ -259,111 +230,73 @@ net::awaitable<bool> HttpServer::serve_one(std::shared_ptr<Client> client) {
   if (head_error) {
     if (client->timed_out) ++counts_.timeouts;
     co_await complain(client, head_error);
-    co_return false;
+    co_return std::nullopt;
   }
   ++counts_.requests;
   client->expire_after(kBodyTime, client);
-  const bool upgrade = wants_websocket(parser.get());
-  const bool plain = !parser.chunked() && !parser.content_length().has_value();
-  if (!upgrade) {
+  if (!says_websocket(
+          parser.get()[http::field::upgrade])) {  // What follows an upgrade is not ours to read.
     auto [body_error, body_bytes] =
         co_await http::async_read(client->socket, client->buffer, parser, kNoThrow);
     if (body_error) {
       co_await complain(client, body_error);
-      co_return false;
+      co_return std::nullopt;
     }
   }
-  client->request = parser.release();
-  const unsigned version = client->request.version();
-  bool keep = client->request.keep_alive() && !upgrade;
+  HttpHead head = to_head(parser);
+  head.peer = client->peer;
+  head.loopback = client->loopback;
+  co_return head;
+}
 
-  Request request;
-  request.operator_port = operator_port_;
-  Response response;
-  auto target = parse_target(client->request.target());
-  if (auto sender = check_sender(*client); !sender) {
+std::optional<Response> HttpServer::refuse(const HttpHead& head, const Result<Target>& target) {
+  if (auto sender = gate_.check_sender(head); !sender) {
     ++counts_.refused_origins;
-    spdlog::warn("http.refused port={} peer={} why=\"{}\"", port_, client->peer,
+    spdlog::warn("http.refused port={} peer={} why=\"{}\"", port_, head.peer,
                  sender.error().detail);
-    response = error_response(sender.error());
-    keep = false;
-  } else if (!target) {
-    response = error_response(target.error());
-    keep = false;
-  } else if (std::distance(client->request.begin(), client->request.end()) >
-             static_cast<std::ptrdiff_t>(kMaxFields)) {
-    response = json_response_text(431, "too_big", "more than 64 header fields");
-    keep = false;
-  } else if (upgrade && !plain) {
-    response = error_response({Errc::bad_argument, "an upgrade request has no body"});
-  } else if (upgrade) {
-    Upgrade up;
-    up.raw_target = client->request.target();
-    for (const auto& field : client->request)
-      up.headers.emplace_back(field.name_string(), field.value());
-    up.leftover =
-        std::string(static_cast<const char*>(client->buffer.data().data()), client->buffer.size());
-    for (auto [it, last] = client->request.equal_range(http::field::sec_websocket_protocol);
-         it != last; ++it)
-      for (auto& item : list_items(it->value())) up.protocols.push_back(std::move(item));
-    up.target = std::move(*target);
-    up.bearer = bearer(client->request);
-    up.operator_port = operator_port_;
-    auto refused = hand_over(*client, std::move(up));
-    if (!refused) co_return false;  // It is the shard's now.
-    response = std::move(*refused);
-  } else {
-    request.method = client->request.method_string();
-    request.target = std::move(*target);
-    for (const auto& field : client->request)
-      request.headers[lower(field.name_string())] = field.value();
-    request.body = std::move(client->request.body());
-    request.peer = client->peer;
-    if (auto may = check_token(request, *client); !may) {
-      response = json_response_text(401, "unauthorized", may.error().detail);
-      response.headers.emplace_back("WWW-Authenticate", "Bearer");
-    } else {
-      response = co_await router_.handle(std::move(request));
-    }
+    return error_response(sender.error());
   }
+  if (!target) return error_response(target.error());
+  if (head.fields.size() > kMaxFields)
+    return json_response_text(431, "too_big", "more than 64 header fields");
+  if (wants_websocket(head)) {
+    if (head.announces_body)
+      return error_response({Errc::bad_argument, "an upgrade request has no body"});
+    return std::nullopt;
+  }
+  // Its body was left unread: it must not be taken for another request.
+  if (says_websocket(head.value("upgrade")))
+    return error_response({Errc::bad_argument, "an upgrade is a GET with Connection: Upgrade"});
+  if (auto may = gate_.check_token(head, target->path); !may) {
+    auto response = json_response_text(401, "unauthorized", may.error().detail);
+    response.headers.emplace_back("WWW-Authenticate", "Bearer");
+    return response;
+  }
+  return std::nullopt;
+}
+
+net::awaitable<bool> HttpServer::serve_one(std::shared_ptr<Client> client) {
+  auto head = co_await receive(client);
+  if (!head) co_return false;
+  auto target = parse_target(head->raw_target);
+  const unsigned version = head->version;
+  const bool upgrade = wants_websocket(*head);
+  auto response = refuse(*head, target);
+  const bool keep = head->keep_alive && !upgrade && !(response && response->status != 401);
+  if (!response && upgrade) {
+    std::string leftover(static_cast<const char*>(client->buffer.data().data()),
+                         client->buffer.size());
+    response =
+        hand_over(*client, to_upgrade(std::move(*head), std::move(*target), std::move(leftover)));
+    if (!response) co_return false;  // It is the shard's now.
+  }
+  if (!response)
+    response =
+        co_await router_.handle(to_request(std::move(*head), std::move(*target), operator_port_));
   client->expire_after(kBodyTime, client);
-  auto message = to_beast(response, version, keep && !stopping_);
+  auto message = to_beast(*response, version, keep && !stopping_);
   auto [write_error, written] = co_await http::async_write(client->socket, message, kNoThrow);
   co_return !write_error && keep;
-}
-
-Result<void> HttpServer::check_sender(const Client& client) const {
-  const auto refuse = [](std::string why) { return Error{Errc::not_permitted, std::move(why)}; };
-  const auto count = [&](http::field name) {
-    const auto [first, last] = client.request.equal_range(name);
-    return std::distance(first, last);
-  };
-  if (count(http::field::host) != 1 || !host_allowed(client.request[http::field::host], hosts_))
-    return refuse("Host is not one of ours; add it with TERMINAL_ALLOWED_ORIGINS");
-  if (count(http::field::origin) > 1) return refuse("more than one Origin");
-  if (count(http::field::origin) == 1 &&
-      !origin_allowed(client.request[http::field::origin], origins_))
-    return refuse("Origin is not allowed; add it to TERMINAL_ALLOWED_ORIGINS");
-  return {};
-}
-
-Result<void> HttpServer::check_token(const Request& request, const Client& client) const {
-  const Config& config = operations_.config();
-  const auto& path = request.target.path;
-  const bool api =
-      path.starts_with("/api/") || path.starts_with("/terminals") || path == "/metrics";
-  const bool probe = path == "/api/health/live" || path == "/api/health/ready";
-  if (!api || probe) return {};
-  const std::string given = bearer(client.request);
-  const bool admin_ok = same_secret(given, config.admin_token);
-  if (operator_port_) {
-    const bool user_api = path.starts_with("/api/terminal/") || path.starts_with("/terminals");
-    if (admin_ok || (user_api && same_secret(given, config.token))) return {};
-    if (!config.admin_token && client.loopback) return {};
-    return Error{Errc::not_permitted, "send Authorization: Bearer with TERMINAL_ADMIN_TOKEN"};
-  }
-  if (!config.token || same_secret(given, config.token) || admin_ok) return {};
-  return Error{Errc::not_permitted, "send Authorization: Bearer with TERMINAL_TOKEN"};
 }
 
 std::optional<Response> HttpServer::hand_over(Client& client, Upgrade upgrade) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "server/config.h"
+#include "server/gate.h"
 #include "server/http.h"
 #include "server/operations.h"
 #include "server/origin.h"
@@ -36,7 +37,9 @@ class HttpServer {
   Result<void> listen(const std::string& host, std::uint16_t port);
   std::uint16_t port() const { return port_; }
   /// Who may connect, known once both ports are.
-  void allow(std::vector<Origin> origins, std::vector<std::string> hosts);
+  void allow(std::vector<Origin> origins, std::vector<std::string> hosts) {
+    gate_.allow(std::move(origins), std::move(hosts));
+  }
   void start();
   /// No new connections; idle ones are dropped.
   void stop();
@@ -58,18 +61,19 @@ class HttpServer {
   net::awaitable<void> linger(std::shared_ptr<Client> client);
   void enlist(const std::shared_ptr<Client>& client);
   void delist(const std::shared_ptr<Client>& client);
-  Result<void> check_sender(const Client& client) const;
-  Result<void> check_token(const Request& request, const Client& client) const;
+  /// Reads one request whole, or says what is wrong with it.
+  net::awaitable<std::optional<HttpHead>> receive(std::shared_ptr<Client> client);
+  /// Why it is not served at all; nothing when it is.
+  std::optional<Response> refuse(const HttpHead& head, const Result<Target>& target);
   /// Gives the connection to its session's shard; a response when it is refused instead.
   std::optional<Response> hand_over(Client& client, Upgrade upgrade);
 
   Operations& operations_;
   const Router& router_;
   const bool operator_port_;
+  Gate gate_;
   net::ip::tcp::acceptor acceptor_;
   std::uint16_t port_ = 0;
-  std::vector<Origin> origins_;
-  std::vector<std::string> hosts_;
   std::list<std::weak_ptr<Client>> half_open_;  ///< Oldest first.
   HttpCounts counts_;
   std::size_t active_ = 0;

@@ -237,6 +237,7 @@ Result<void> Service::write_service_file() const {
   const auto path = config_.state_dir / "service.json";
   const auto next = config_.state_dir / "service.json.new";
   const nlohmann::json json{{"pid", ::getpid()},
+                            {"host", config_.host},
                             {"ws_port", ws_port()},
                             {"http_port", http_port()},
                             {"version", version_}};

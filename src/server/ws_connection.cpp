@@ -2,13 +2,13 @@
 
 #include "server/ws_connection.h"
 
-#include <openssl/crypto.h>
 #include <spdlog/spdlog.h>
 
 #include <boost/asio/post.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include "server/gate.h"
 #include "session/replay.h"
 #include "session/snapshot_json.h"
 
@@ -16,16 +16,6 @@ namespace term::server {
 
 namespace websocket = boost::beast::websocket;
 namespace http = boost::beast::http;
-
-namespace {
-
-bool token_matches(std::string_view given, const std::optional<std::string>& wanted) {
-  if (!wanted) return true;
-  return given.size() == wanted->size() &&
-         CRYPTO_memcmp(given.data(), wanted->data(), wanted->size()) == 0;
-}
-
-}  // namespace
 
 WsConnection::WsConnection(Shard& shard, Operations& operations, net::ip::tcp::socket socket,
                            Upgrade upgrade, Choice choice)
@@ -130,7 +120,8 @@ net::awaitable<std::optional<AttachCommand>> WsConnection::wait_for_attach() {
 }
 
 net::awaitable<bool> WsConnection::attach(AttachCommand command) {
-  if (!token_matches(command.token, operations_.config().token)) {
+  const auto& token = operations_.config().token;
+  if (token && !same_secret(command.token, token)) {
     co_await close(1008, "token missing or wrong");
     co_return false;
   }
