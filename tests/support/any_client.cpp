@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -111,8 +112,9 @@ TempFile::TempFile(const std::string& content) : path_(testing::TempDir() + "ter
 TempFile::~TempFile() { std::remove(path_.c_str()); }
 
 std::string TempFile::read() const {
-  std::ifstream in(path_, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  std::string content(std::filesystem::file_size(path_), '\0');
+  std::ifstream(path_, std::ios::binary).read(content.data(), std::ssize(content));
+  return content;
 }
 
 testing::AssertionResult same_bytes(const std::string& got, const std::string& expected) {
