@@ -281,6 +281,11 @@ net::awaitable<void> WsConnection::take_input(std::string_view bytes) {
     bytes.remove_prefix(*taken);
     input_next_ += *taken;
     if (bytes.empty()) break;
+    if (session_->queued_input() == 0) {
+      // It was full, but the pty took all of it at once: nobody is left to wake us.
+      co_await net::post(shard_.io, kNoThrow);
+      continue;
+    }
     // The queue is full: the socket is not read until it has room, so the client feels it.
     if (!exempt) session_->set_exempt(viewer_, exempt = true);
     wake();

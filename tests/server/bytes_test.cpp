@@ -137,9 +137,25 @@ TEST_P(Bytes, TenMebibytesPastedAtOnceArriveComplete) {
     } else {
       client.type(paste);
     }
-    ASSERT_TRUE(client.sees("DONE")) << client.tail();
+    ASSERT_TRUE(client.sees("DONE"))
+        << client.tail() << file.read().size() << " of " << paste.size() << " bytes arrived, "
+        << server().get("/api/metrics/terminals/memory").body;
     EXPECT_TRUE(same_bytes(file.read(), paste)) << to_string(dialect);
   }
+}
+
+TEST_P(Bytes, APasteGoesOnWhenThePtyEmptiesTheQueueAtOnce) {
+  // So small that the pty takes all of it in the same turn.
+  TestServer narrow([](server::Config& config) { config.input_queue_bytes = 1024; });
+  serve_with(narrow, adapter::all(GetParam()));
+  const std::string paste = long_text(100'000);
+  const TempFile file;
+  AnyClient client(narrow, "s", Speaks::raw);
+  client.type(marked("head -c 100000 >" + file.path()));
+  ASSERT_TRUE(client.sees("READY")) << client.tail();
+  client.type(paste);
+  ASSERT_TRUE(client.sees("DONE")) << file.read().size() << " bytes arrived";
+  EXPECT_TRUE(same_bytes(file.read(), paste));
 }
 
 TEST_P(Bytes, TenMebibytesPastedIntoAProgramThatEchoesComeBackComplete) {
