@@ -66,7 +66,9 @@ Owners Flags::choose(const ProjectId& project, const SessionId& session) const {
   if (environment.legacy_mode) return all(Engine::legacy);
   bool refactored = environment.refactor_enabled.value_or(true);
   if (refactor) refactored = *refactor;
-  if (percentage) refactored = percent_bucket(session) < static_cast<unsigned>(*percentage);
+  if (percentage)
+    refactored = session.empty() ? *percentage >= 50
+                                 : percent_bucket(session) < static_cast<unsigned>(*percentage);
   Owners owners = all(refactored ? Engine::refactored : Engine::legacy);
   narrow(owners, services);
   if (const auto it = projects.find(project); it != projects.end()) narrow(owners, it->second);

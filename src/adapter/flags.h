@@ -53,7 +53,8 @@ struct Flags {
   std::map<std::string, FlagOrigin> origins;  ///< By flag name, of those set through the API.
 
   /// Strongest first: TERMINAL_LEGACY_MODE; the API's (session, project, services, percentage,
-  /// terminal_refactor); TERMINAL_REFACTOR_ENABLED; refactored.
+  /// terminal_refactor); TERMINAL_REFACTOR_ENABLED; refactored. An empty session stands for most
+  /// new ones of the project.
   Owners choose(const ProjectId& project, const SessionId& session) const;
   bool dual_write_on() const { return dual_write.value_or(environment.dual_write); }
   bool auto_rollback_on() const { return auto_rollback.value_or(environment.auto_rollback); }

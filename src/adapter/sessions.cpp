@@ -149,6 +149,9 @@ Result<void> Sessions::resume(Session& session) {
 }
 
 Result<void> Sessions::rename(Session& session, std::string_view name) {
+  if (name.empty() || name.size() > 255)
+    return Error{Errc::bad_argument,
+                 "a name has 1 to 255 bytes, this one " + std::to_string(name.size())};
   auto renamed = session.sessions().rename(session.id(), name);
   if (renamed) tell_status(session);
   return renamed;
@@ -184,7 +187,7 @@ void Sessions::leave_registry(Session& session, std::string_view reason) {
   auto& entry = sessions_.at(session.id());
   if (!entry.registered) return;
   entry.registered = false;
-  ++counts_.ended;
+  if (session.started()) ++counts_.ended;
   spdlog::info("session.ended id={} reason=\"{}\"", session.id(), reason);
   (void)session.sessions().close(session.id(), reason);
   (void)session.telemetry().closed(session.id());
@@ -212,6 +215,31 @@ void Sessions::tick() {
   engines_.legacy.telemetry->tick();
   engines_.refactored.telemetry->tick();
   expire();
+  look_after();
+}
+
+void Sessions::look_after() {
+  constexpr int kPerTick = 64;  // The rest next time: a tick must stay short.
+  auto it = sessions_.upper_bound(last_looked_at_);
+  for (int n = 0; n < kPerTick && !sessions_.empty(); ++n, ++it) {
+    if (it == sessions_.end()) {
+      last_looked_at_.clear();
+      return;
+    }
+    last_looked_at_ = it->first;
+    Entry& entry = it->second;
+    Session& session = *entry.session;
+    if (!entry.registered || !session.started()) continue;
+    const auto record = session.sessions().find(session.id());
+    if (!record && !entry.lost) {
+      entry.lost = true;
+      ++counts_.lost;
+      spdlog::error("session.lost id={} ERROR live, but in no registry", session.id());
+    }
+    const std::string path = working_directory(session.pid());
+    if (record && !path.empty() && path != record->current_path)
+      (void)session.sessions().set_current_path(session.id(), path);
+  }
 }
 
 void Sessions::expire() {

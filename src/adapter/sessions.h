@@ -95,6 +95,8 @@ class Sessions {
   void forget_if_unwatched(Session& session);
   void settle(Session& session, std::string_view reason);
   void expire();
+  /// Some sessions at a time: still in their registry? Where is their shell now?
+  void look_after();
 
   net::any_io_executor executor_;
   PtySource& source_;
@@ -108,10 +110,13 @@ class Sessions {
   struct Entry {
     std::shared_ptr<Session> session;
     bool registered = true;            ///< In the registry still.
+    bool lost = false;                 ///< Should be there, and is not: counted.
+                                       ///< In the registry still.
     std::optional<WallTime> ended_at;  ///< Draining to its viewers since.
   };
   std::map<SessionId, Entry, std::less<>> sessions_;
   SessionCounts counts_;
+  SessionId last_looked_at_;
 };
 
 }  // namespace term::adapter

@@ -235,7 +235,7 @@ std::vector<SessionId> Memory::expired_sessions() const {
     const bool detached_over =
         session.status == MemoryStatus::inactive && keep_alive_until && now >= *keep_alive_until;
     const bool suspension_over = session.status == MemoryStatus::suspended && session.suspension &&
-                                 now >= session.suspension->expires_at;
+                                 session.suspension->over(now);
     if (detached_over || suspension_over) ids.push_back(id);
   }
   std::ranges::sort(ids);
@@ -306,9 +306,9 @@ ModuleHealth Memory::health() const {
   };
   if (auto wrong = misindexed()) return unhealthy(*std::move(wrong));
   if (auto wrong = misfocused()) return unhealthy(*std::move(wrong));
-  if (held >= limits_.max_sessions) {
-    return unhealthy(std::to_string(held) + " sessions reach MAX_TERMINAL_SESSIONS (" +
-                     std::to_string(limits_.max_sessions) + "): new ones are refused");
+  if (held > limits_.max_sessions) {  // Reaching it is no fault: new ones are refused.
+    return unhealthy(std::to_string(held) + " sessions exceed MAX_TERMINAL_SESSIONS (" +
+                     std::to_string(limits_.max_sessions) + ")");
   }
   return {.module = "memory",
           .detail = std::to_string(held) + " sessions of at most " +

@@ -232,7 +232,7 @@ std::vector<SessionId> SessionManager::expired() const {
     const std::optional<WallTime>& kept = record.disconnect.keep_alive_until;
     const bool detached_over = record.status == SessionState::detached && kept && now >= *kept;
     const bool suspension_over = record.status == SessionState::suspended && record.suspension &&
-                                 now >= record.suspension->expires_at;
+                                 record.suspension->over(now);
     if (detached_over || suspension_over) over.push_back(id);
   }
   std::ranges::sort(over);
@@ -276,10 +276,10 @@ std::vector<ModuleHealth> SessionManager::health() const {
   const std::size_t wrong = misindexed();
   line.detail = std::to_string(held) + " sessions, at most " +
                 std::to_string(limits_.max_sessions) + "; the project index agrees";
-  if (held >= limits_.max_sessions) {
+  if (held > limits_.max_sessions) {  // Reaching it is no fault: new ones are refused.
     line.healthy = false;
-    line.detail = std::to_string(held) + " sessions reach MAX_TERMINAL_SESSIONS (" +
-                  std::to_string(limits_.max_sessions) + "): new ones are refused";
+    line.detail = std::to_string(held) + " sessions exceed MAX_TERMINAL_SESSIONS (" +
+                  std::to_string(limits_.max_sessions) + ")";
   }
   if (wrong > 0) {
     line.healthy = false;

@@ -51,8 +51,9 @@ Json flags_json(const adapter::Flags& flags) {
        {{"value", nullable(env.refactor_enabled)}, {"source", env.refactor_enabled_source}}}};
   json["terminal_refactor"] =
       flag_json(flags, "terminal_refactor",
-                flags.refactor.value_or(!env.legacy_mode && env.refactor_enabled.value_or(true)),
-                env.legacy_mode || env.refactor_enabled ? "environment" : "default");
+                !env.legacy_mode && flags.refactor.value_or(env.refactor_enabled.value_or(true)),
+                env.refactor_enabled_source);
+  if (env.legacy_mode) json["terminal_refactor"]["source"] = env.legacy_mode_source;
   json["services"] = flag_json(flags, "services", choice_json(flags.services), "default");
   json["refactored_percentage"] =
       flag_json(flags, "refactored_percentage", nullable(flags.percentage), "default");

@@ -96,7 +96,21 @@ net::awaitable<void> Flips::environment_changed(adapter::EnvironmentFlags enviro
   while (running_) co_await finished_.wait();
   adapter::Flags next = *flags_;
   next.environment = std::move(environment);
+  const bool to_legacy = next.environment.legacy_mode && !flags_->environment.legacy_mode;
+  adapter::FlipEntry entry;
+  entry.who = "SIGHUP";
+  entry.reason = "TERMINAL_LEGACY_MODE=true";
+  entry.from = describe(*flags_);
+  entry.to = "legacy";
+  entry.force = true;
+  entry.started = operations_.now();
   co_await publish(std::make_shared<const adapter::Flags>(std::move(next)));
+  if (!to_legacy) co_return;
+  // Everything legacy means the sessions that run now, too.
+  running_ = true;
+  co_await move_all(journal_.open(std::move(entry)));
+  running_ = false;
+  finished_.notify_all();
 }
 
 net::awaitable<void> Flips::publish(std::shared_ptr<const adapter::Flags> flags) {

@@ -32,7 +32,8 @@ class Flips {
   /// its turn.
   net::awaitable<Result<FlagOutcome>> change(adapter::FlagChange change);
 
-  /// SIGHUP: the environment was read again. Sessions stay where they are.
+  /// SIGHUP: the environment was read again. Sessions stay where they are, unless
+  /// TERMINAL_LEGACY_MODE came on: then all of them move, and the journal says so.
   net::awaitable<void> environment_changed(adapter::EnvironmentFlags environment);
 
  private:

@@ -54,9 +54,8 @@ void judge(Verdict& verdict, const EngineReport& engine, const char* name, bool 
 Verdict judge(const Service& service, const Report& report, const Owners& fresh) {
   Verdict verdict;
   const auto uses = [&](Engine engine) {
-    const auto it = report.by_engine.find(std::string(to_string(engine)));
-    return (it != report.by_engine.end() && it->second > 0) || fresh.sessions == engine ||
-           fresh.streams == engine || fresh.telemetry == engine;
+    return (engine == Engine::legacy ? report.legacy : report.refactored).in_use ||
+           fresh.sessions == engine || fresh.streams == engine || fresh.telemetry == engine;
   };
   judge(verdict, report.legacy, "legacy", uses(Engine::legacy));
   judge(verdict, report.refactored, "refactored", uses(Engine::refactored));

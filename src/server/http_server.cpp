@@ -183,7 +183,11 @@ void HttpServer::delist(const std::shared_ptr<Client>& client) {
 }
 
 net::awaitable<void> HttpServer::serve(std::shared_ptr<Client> client) {
-  ++active_;
+  struct Active {
+    std::size_t& count;
+    explicit Active(std::size_t& n) : count(n) { ++count; }
+    ~Active() { --count; }
+  } const active(active_);
   client->expire_after(operations_.config().handshake_timeout, client);
   for (;;) {
     const bool again = co_await serve_one(client);
@@ -194,7 +198,6 @@ net::awaitable<void> HttpServer::serve(std::shared_ptr<Client> client) {
   if (client->socket.is_open() && !stopping_) co_await linger(client);
   delist(client);
   client->deadline.cancel();
-  --active_;
 }
 
 net::awaitable<void> HttpServer::linger(std::shared_ptr<Client> client) {

@@ -68,7 +68,7 @@ std::optional<std::int64_t> read_integer(const nlohmann::json& object, const cha
 }
 
 std::optional<Offset> read_offset(const nlohmann::json& object, const char* name) {
-  const auto value = read_integer(object, name, 0, static_cast<std::int64_t>(kMaxOffset));
+  const auto value = read_integer(object, name, 0, static_cast<std::int64_t>(kMaxOffset) - 1);
   if (!value) return std::nullopt;
   return static_cast<Offset>(*value);
 }

@@ -53,7 +53,11 @@ Report report_of(Shard& shard, bool with_sizes) {
   add_engine(report.refactored, sessions.engines().refactored);
   for (const auto& session : sessions.live()) {
     ++report.sessions;
-    ++report.by_engine[std::string(to_string(session->owners().streams))];
+    const Owners owners = session->owners();
+    for (const Port port : adapter::kPorts)
+      (adapter::owner_at(owners, port) == Engine::legacy ? report.legacy : report.refactored)
+          .in_use = true;
+    ++report.by_engine[std::string(to_string(owners.streams))];
     report.ring_bytes += session->ring().size();
     report.viewers += session->viewers().size();
     if (with_sizes)
@@ -74,6 +78,8 @@ void merge(Report& into, Report from) {
   add(into.legacy.telemetry, from.legacy.telemetry);
   add(into.refactored.modules, std::move(from.refactored.modules));
   add(into.refactored.telemetry, from.refactored.telemetry);
+  into.legacy.in_use = into.legacy.in_use || from.legacy.in_use;
+  into.refactored.in_use = into.refactored.in_use || from.refactored.in_use;
   into.sessions += from.sessions;
   for (const auto& [name, n] : from.by_status) into.by_status[name] += n;
   for (const auto& [name, n] : from.by_engine) into.by_engine[name] += n;

@@ -13,6 +13,7 @@ namespace term::server {
 struct EngineReport {
   std::vector<ModuleHealth> modules;  ///< One per module, unhealthy if it is so on any shard.
   TelemetryTotals telemetry;
+  bool in_use = false;  ///< It keeps the books of a live session at some port.
 };
 
 struct SessionSize {

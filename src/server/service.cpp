@@ -241,7 +241,10 @@ Result<void> Service::write_service_file() const {
                             {"ws_port", ws_port()},
                             {"http_port", http_port()},
                             {"version", version_}};
-  std::ofstream(next, std::ios::trunc) << json.dump() << "\n";
+  std::ofstream file(next, std::ios::trunc);
+  file << json.dump() << "\n";
+  file.close();
+  if (!file) return Error{Errc::os_error, "cannot write " + next.string()};
   std::error_code ec;
   std::filesystem::rename(next, path, ec);
   if (ec) return Error{Errc::os_error, "cannot write " + path.string() + ": " + ec.message()};

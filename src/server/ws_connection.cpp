@@ -4,6 +4,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -55,6 +56,9 @@ net::awaitable<bool> WsConnection::accept() {
 net::awaitable<void> WsConnection::refuse(std::shared_ptr<WsConnection> self, int code,
                                           std::string reason) {
   shard_.connections.insert(this);
+  // A browser that offered a subprotocol and gets none never sees the close code.
+  if (std::ranges::find(upgrade_.protocols, "terminal.v1") != upgrade_.protocols.end())
+    dialect_ = make_native_dialect();
   const bool accepted = co_await accept();
   if (accepted) co_await close(code, std::move(reason));
   finish();
@@ -181,7 +185,7 @@ Result<void> WsConnection::place_viewer(const AttachCommand& command, Offset fro
   state.id = viewer_.id;
   state.client = command.client;
   state.dialect = dialect_->name();
-  state.role = command.role;
+  state.role = role_ = command.role;
   state.sent = state.acked = from;
   state.window = operations_.config().viewer_window_bytes;
   state.acks = dialect_->attaches_itself();
@@ -240,8 +244,19 @@ net::awaitable<void> WsConnection::read_commands() {
   }
 }
 
+bool WsConnection::may(const Command& command) {
+  const bool acts = std::holds_alternative<FocusCommand>(command) ||
+                    std::holds_alternative<SuspendCommand>(command) ||
+                    std::holds_alternative<ResumeCommand>(command) ||
+                    std::holds_alternative<RenameCommand>(command) ||
+                    std::holds_alternative<CloseCommand>(command);
+  return !acts || role_ == ViewerRole::writer;  // The engine refuses typing and resizing.
+}
+
 net::awaitable<void> WsConnection::handle(Command command) {
-  if (const auto* input = std::get_if<InputCommand>(&command)) {
+  if (!may(command)) {
+    answer({Errc::not_permitted, "a viewer only watches"});
+  } else if (const auto* input = std::get_if<InputCommand>(&command)) {
     co_await take_input(input->view());
   } else if (const auto* resize = std::get_if<ResizeCommand>(&command)) {
     if (auto done = session_->resize(viewer_, resize->size); !done) answer(done.error());
@@ -258,7 +273,6 @@ net::awaitable<void> WsConnection::handle(Command command) {
   } else if (auto* rename = std::get_if<RenameCommand>(&command)) {
     if (auto done = shard_.sessions->rename(*session_, rename->name); !done) answer(done.error());
   } else if (std::holds_alternative<CloseCommand>(command)) {
-    ended_by_client_ = true;
     (void)shard_.sessions->close(*session_, "closed by its user", 4001, &viewer_);
   } else if (const auto* ping = std::get_if<PingCommand>(&command)) {
     dialect_->pong(ping->t, frames_);
@@ -292,6 +306,7 @@ net::awaitable<void> WsConnection::take_input(std::string_view bytes) {
     co_await session_->input_room().wait();
   }
   if (exempt) session_->set_exempt(viewer_, false);
+  if (session_->streams().may_write(session_->id())) suspended_told_ = false;
   if (session_->started() && !session_->ended() && !suspended_told_ &&
       !session_->streams().may_write(session_->id())) {
     suspended_told_ = true;

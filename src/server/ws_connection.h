@@ -40,6 +40,7 @@ class WsConnection final : public Connection, public std::enable_shared_from_thi
   // Reading.
   net::awaitable<void> read_commands();
   net::awaitable<void> handle(Command command);
+  bool may(const Command& command);
   net::awaitable<void> take_input(std::string_view bytes);
   net::awaitable<void> suspend_project();
   net::awaitable<void> resume_project();
@@ -72,11 +73,11 @@ class WsConnection final : public Connection, public std::enable_shared_from_thi
   Dialect::Frames frames_;  ///< To be written before the next output.
   Offset input_next_ = 0;   ///< Number of the next input byte.
   Offset input_told_ = 0;   ///< Last acknowledgement sent.
+  ViewerRole role_ = ViewerRole::writer;
   bool attached_ = false;
   bool open_ = false;     ///< Between the handshake and the end.
   bool closing_ = false;  ///< The close frame is on its way.
   bool writing_ = false;
-  bool ended_by_client_ = false;  ///< It asked for the end of the session.
   bool suspended_told_ = false;
   bool lingers_ = false;   ///< We closed it for what the client sends, and more of it may come.
   int close_code_ = 1006;  ///< As the client gave it.

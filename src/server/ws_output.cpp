@@ -15,11 +15,15 @@ namespace websocket = boost::beast::websocket;
 namespace {
 /// Largest payload of one output frame: with its header it goes down in one write.
 constexpr std::size_t kFrameBytes = 64 * 1024 - 16;
+/// An empty ping of a server: RFC 6455 5.2, no mask.
+constexpr std::uint64_t kPingBytes = 2;
 constexpr auto kLingerTime = std::chrono::seconds(5);
 
 /// Could the ring overwrite these bytes within the few turns a pong may hold the stream?
 bool near_the_edge(const OutputRing& ring, Offset first) {
-  return ring.size() > ring.capacity() / 2 && first - ring.first() < ring.capacity() / 4;
+  const Offset margin = std::max<Offset>(ring.capacity() / 4, 256 * 1024);
+  const std::size_t room = ring.capacity() - ring.size();
+  return first - ring.first() + room < margin;
 }
 }  // namespace
 
@@ -32,6 +36,7 @@ net::awaitable<void> WsConnection::write_output(std::shared_ptr<WsConnection> se
       ping_due_ = false;
       auto [ec] = co_await ws_.async_ping({}, kNoThrow);
       if (ec) break;
+      moved_ += kPingBytes;  // Our own ping is no sign of life.
     }
     const bool wrote = co_await write_next();
     if (closing_) break;
@@ -209,7 +214,7 @@ void WsConnection::finish() {
 
 void WsConnection::check_alive() {
   const auto moved = ws_.next_layer().moved();
-  if (moved != moved_) {
+  if (moved > moved_) {
     moved_ = moved;
     quiet_checks_ = 0;
     return;

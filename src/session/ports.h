@@ -34,7 +34,7 @@ struct SessionLimits {
   std::size_t max_creations_per_min = 600;  ///< Per project.
   Millis breaker_reset{300'000};            ///< After a project ran over its creation rate.
   Millis detached_ttl{1'800'000};           ///< 0 = never.
-  Millis suspension_ttl{1'800'000};
+  Millis suspension_ttl{1'800'000};         ///< 0 = never.
 };
 
 struct StreamLimits {

@@ -106,7 +106,6 @@ class Session : public std::enable_shared_from_this<Session> {
   void fail();
 
   const OutputRing& ring() const { return ring_; }
-  void shrink_ring(std::size_t keep) { ring_.shrink(keep); }
 
   Result<void> attach(Viewer& viewer, const ViewerState& state);
   void detach(const Viewer& viewer);

@@ -34,8 +34,9 @@ struct Lifecycle {
 
 struct Suspension {
   WallTime suspended_at{};
-  WallTime expires_at{};
+  WallTime expires_at{};                         ///< The same as suspended_at: never.
   SessionState before = SessionState::detached;  ///< attached or detached; where resume returns to.
+  bool over(WallTime now) const { return expires_at > suspended_at && now >= expires_at; }
   bool operator==(const Suspension&) const = default;
 };
 

@@ -46,8 +46,10 @@ TEST_F(SessionManagerTest, IsHealthyBelowItsLimit) {
   EXPECT_THAT(health().detail, HasSubstr("1 sessions"));
 }
 
-TEST_F(SessionManagerTest, SaysWhenTheLimitIsReached) {
+TEST_F(SessionManagerTest, IsHealthyAtItsLimitAndSaysWhenItIsExceeded) {
   for (const char* id : {"s1", "s2", "s3"}) create(id);
+  EXPECT_TRUE(health().healthy) << "refusing new ones is no fault";
+  create("s4");
   EXPECT_FALSE(health().healthy);
   EXPECT_THAT(health().detail, HasSubstr("MAX_TERMINAL_SESSIONS"));
   ASSERT_TRUE(manager_.close("s2", "done"));
