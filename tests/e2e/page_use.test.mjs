@@ -1,6 +1,5 @@
 // How the page looks and is handled: search, clipboard, keyboard, themes, small screens, tokens.
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { launchBrowser, Service, until, Visit } from './support.mjs';
 
