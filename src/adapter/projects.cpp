@@ -1,5 +1,7 @@
 #include "adapter/projects.h"
 
+#include <algorithm>
+
 namespace term::adapter {
 
 SessionService* Projects::keeper(const ProjectId& project) const {
@@ -27,8 +29,16 @@ Result<void> Projects::move(const ProjectId& project, Engine to) {
   return {};
 }
 
+void Projects::sweep() {
+  std::erase_if(keepers_, [&](const auto& entry) {
+    return !engines_.of(entry.second).sessions->export_project(entry.first);
+  });
+  sweep_at_ = std::max<std::size_t>(20'000, 2 * keepers_.size());
+}
+
 Result<Admission> Projects::admit(const AdmitRequest& request, Engine engine) {
   if (auto moved = move(request.project, engine); !moved) return moved.error();
+  if (keepers_.size() >= sweep_at_) sweep();
   keepers_.insert_or_assign(request.project, engine);
   auto admission = engines_.of(engine).sessions->admit(request);
   if (!admission && !engines_.of(engine).sessions->export_project(request.project))
@@ -55,13 +65,9 @@ std::vector<SessionId> Projects::focused(const ProjectId& project) const {
   return service == nullptr ? std::vector<SessionId>{} : service->focused(project);
 }
 
-void Projects::save_layout(const ProjectId& project, std::string_view layout, Engine engine) {
+void Projects::save_layout(const ProjectId& project, std::string_view layout) {
   SessionService* service = keeper(project);
-  if (service == nullptr) {
-    keepers_.emplace(project, engine);
-    service = engines_.of(engine).sessions;
-  }
-  service->save_layout(project, layout);
+  if (service != nullptr && service->export_project(project)) service->save_layout(project, layout);
 }
 
 std::string Projects::layout(const ProjectId& project) const {

@@ -23,7 +23,8 @@ class Projects {
   FocusUpdate leave(const ProjectId& project, const SessionId& id);
   Result<FocusUpdate> focus(const ProjectId& project, const SessionId& id, bool focused);
   std::vector<SessionId> focused(const ProjectId& project) const;
-  void save_layout(const ProjectId& project, std::string_view layout, Engine engine);
+  /// A project that never had a session has no layout either: nothing is kept then.
+  void save_layout(const ProjectId& project, std::string_view layout);
   std::string layout(const ProjectId& project) const;
   std::vector<SessionId> sessions(const ProjectId& project) const;
 
@@ -33,9 +34,11 @@ class Projects {
 
  private:
   SessionService* keeper(const ProjectId& project) const;
+  void sweep();
 
   const Engines& engines_;
   std::map<ProjectId, Engine, std::less<>> keepers_;
+  std::size_t sweep_at_ = 20'000;  ///< That many, and those whose record is forgotten go.
 };
 
 }  // namespace term::adapter

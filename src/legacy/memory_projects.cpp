@@ -105,7 +105,7 @@ void Memory::forget_idle_projects(WallTime now) {
     const bool quiet = std::ranges::none_of(project.creations,
                                             [&](WallTime at) { return at > now - kRateWindow; });
     const bool tripped = project.tripped_until && now < *project.tripped_until;
-    return project.sessions.empty() && project.layout.empty() && quiet && !tripped;
+    return project.sessions.empty() && quiet && !tripped;
   });
   forget_at_ = std::max(kMaxIdleProjects, 2 * projects_.size());  // Looking again must pay.
 }

@@ -83,12 +83,24 @@ std::optional<Error> ProjectBook::project_refusal(const ProjectId& project, Wall
                limits_.breaker_reset};
 }
 
+void ProjectBook::forget_idle(WallTime now) {
+  std::erase_if(projects_, [&](const auto& held) {
+    const ProjectRecord& record = held.second;
+    const bool tripped = record.breaker_until && now < *record.breaker_until;
+    const bool quiet =
+        std::ranges::none_of(record.recent_creations, [&](WallTime at) { return recent(at, now); });
+    return record.sessions.empty() && quiet && !tripped;
+  });
+  forget_at_ = std::max(kMaxIdleProjects, 2 * projects_.size());  // Looking again must pay.
+}
+
 Result<Admission> ProjectBook::admit(const AdmitRequest& request) {
   const WallTime now = clock_();
   const auto held = projects_.find(request.project);
   const bool counted = held != projects_.end() && contains(held->second.sessions, request.session);
   if (!counted) {
     if (auto refused = refusal(request, now)) return *std::move(refused);
+    if (projects_.size() >= forget_at_) forget_idle(now);
   }
   ProjectRecord& record = record_of(request.project);
   const bool has_project = !request.project.empty();

@@ -17,6 +17,8 @@ namespace term::refactored {
 /// their own and are always focused, each for itself.
 class ProjectBook final {
  public:
+  static constexpr std::size_t kMaxIdleProjects = 10'000;
+
   ProjectBook(Clock clock, const SessionLimits& limits);
 
   /// As SessionService::admit. A session counted already is not counted again.
@@ -33,6 +35,8 @@ class ProjectBook final {
   std::vector<ProjectId> projects() const;
 
  private:
+  /// Forgets projects without sessions; their names begin anew, their layouts are gone.
+  void forget_idle(WallTime now);
   ProjectRecord& record_of(const ProjectId& project);
   std::optional<Error> refusal(const AdmitRequest& request, WallTime now);
   std::optional<Error> project_refusal(const ProjectId& project, WallTime now);
@@ -40,6 +44,7 @@ class ProjectBook final {
   Clock clock_;
   SessionLimits limits_;
   std::map<ProjectId, ProjectRecord> projects_;
+  std::size_t forget_at_ = kMaxIdleProjects;  ///< That many projects, and idle ones go.
 };
 
 }  // namespace term::refactored

@@ -258,8 +258,7 @@ net::awaitable<std::string> Operations::layout(ProjectId project) {
 
 net::awaitable<void> Operations::save_layout(ProjectId project, std::string layout) {
   auto set = [project, layout](Shard& home) {
-    const Engine engine = home.sessions->flags().choose(project, {}).sessions;
-    home.sessions->projects().save_layout(project, layout, engine);
+    home.sessions->projects().save_layout(project, layout);
     return true;
   };
   co_await shards_.on(shards_.home(project), std::move(set));

@@ -16,6 +16,7 @@ using Json = nlohmann::json;
 using Reply = net::awaitable<Response>;
 
 constexpr std::size_t kMaxBody = 256 * 1024;
+constexpr std::size_t kMaxLayout = 4 * 1024;
 
 Response missing(const char* name) {
   return error_response({Errc::bad_argument, std::string(name) + " is required"});
@@ -181,8 +182,8 @@ Reply suspend(Service& service, Request request) {
   if (project.empty()) co_return missing("projectId");
   if (const auto it = body->find("uiState"); it != body->end() && it->is_object()) {
     std::string layout = it->dump();
-    if (layout.size() > 64 * 1024)
-      co_return error_response({Errc::bad_argument, "uiState is larger than 64 KiB"});
+    if (layout.size() > kMaxLayout)
+      co_return error_response({Errc::bad_argument, "uiState is larger than 4 KiB"});
     co_await service.operations().save_layout(project, std::move(layout));
   }
   const auto count = co_await service.operations().suspend(project, {});

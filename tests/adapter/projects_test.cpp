@@ -37,7 +37,9 @@ TEST_F(ProjectsTest, NamesFocusAndLimitsAreOneWhicheverEngineAdmits) {
 
 TEST_F(ProjectsTest, ARecordMovesWholeAndIsKeptByOneEngineOnly) {
   admit("a", Engine::legacy);
-  projects_.save_layout("p", R"({"currentLayout":"2x2"})", Engine::legacy);
+  projects_.save_layout("p", R"({"currentLayout":"2x2"})");
+  projects_.save_layout("nobody", "{}");
+  EXPECT_EQ(projects_.layout("nobody"), "");
   const auto before = engines_.legacy.sessions->export_project("p");
   ASSERT_TRUE(projects_.move("p", Engine::refactored));
   EXPECT_EQ(engines_.refactored.sessions->export_project("p"), before);

@@ -163,6 +163,18 @@ TEST_P(ProjectContract, LayoutAndProjectsAreKept) {
   EXPECT_EQ(sessions().export_project("p1"), std::nullopt);
 }
 
+TEST_P(ProjectContract, ProjectsWithoutSessionsDoNotAddUpForEver) {
+  restart({.max_sessions = 100'000});
+  for (int i = 0; i < 10'100; ++i) {
+    const ProjectId project = "p" + std::to_string(i);
+    ASSERT_TRUE(sessions().admit({.project = project, .session = "s"}));
+    if (i > 0) sessions().leave(project, "s");
+    time_.advance(Millis(1000));
+  }
+  EXPECT_LT(sessions().projects().size(), 500U);
+  EXPECT_TRUE(sessions().export_project("p0")) << "it has a session";
+}
+
 TERM_BOTH_ENGINES(ProjectContract);
 
 }  // namespace

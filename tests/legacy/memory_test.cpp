@@ -272,21 +272,6 @@ TEST_F(MemoryTest, AProjectMovesAsItIs) {
   EXPECT_EQ(other.export_project("p1"), moved);
 }
 
-TEST_F(MemoryTest, ProjectsWithoutSessionsDoNotAddUpForEver) {
-  limits_.max_sessions = 100'000;
-  Memory memory(time_.clock(), bus_, limits_);
-  for (std::size_t i = 0; i < Memory::kMaxIdleProjects + 100; ++i) {
-    const ProjectId project = "p" + std::to_string(i);
-    ASSERT_TRUE(memory.admit({.project = project, .session = "s"}));
-    if (i > 0) memory.leave(project, "s");
-    if (i == 1) memory.save_project_layout(project, "{}");
-    time_.advance(1s);
-  }
-  EXPECT_LT(memory.projects().size(), 500u);
-  EXPECT_TRUE(memory.export_project("p0")) << "it has a session";
-  EXPECT_TRUE(memory.export_project("p1")) << "it has a layout";
-}
-
 TEST_F(MemoryTest, ASnapshotThatContradictsItselfIsRefused) {
   SessionRecord record{.id = "s1", .project_id = "p1"};
   record.status = SessionState::attached;  // lifecycle.state says starting
