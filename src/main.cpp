@@ -59,7 +59,7 @@ void serve_until_told(term::server::Service& service, const sigset_t& signals,
     int signal = 0;
     if (::sigwait(&signals, &signal) != 0) continue;
     if (signal != SIGHUP) return;
-    auto config = term::server::load_config(flags, term::server::process_environment(), ".env");
+    auto config = term::server::load_config(flags, term::process_environment(), ".env");
     if (!config) {
       spdlog::error("service.reload ERROR {}", config.error().detail);
       continue;
@@ -82,8 +82,7 @@ int main(int argc, char** argv) {
     std::fputs(command.text.c_str(), stderr);
     return kRefusedConfiguration;
   }
-  auto config =
-      term::server::load_config(command.flags, term::server::process_environment(), ".env");
+  auto config = term::server::load_config(command.flags, term::process_environment(), ".env");
   if (!config) {
     std::fprintf(stderr, "terminal-service: %s\n", config.error().detail.c_str());
     return kRefusedConfiguration;

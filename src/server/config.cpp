@@ -213,15 +213,4 @@ std::filesystem::path default_state_dir(const Values& environment, bool root) {
   return {};
 }
 
-std::map<std::string, std::string> process_environment() {
-  Values values;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view text = *entry;
-    const std::size_t equals = text.find('=');
-    if (equals == std::string_view::npos || equals == 0) continue;
-    values.emplace(text.substr(0, equals), text.substr(equals + 1));
-  }
-  return values;
-}
-
 }  // namespace term::server

@@ -110,7 +110,4 @@ Result<Config> load_config(const std::map<std::string, std::string>& flags,
 std::filesystem::path default_state_dir(const std::map<std::string, std::string>& environment,
                                         bool root);
 
-/// The process's environment as load_config() wants it.
-std::map<std::string, std::string> process_environment();
-
 }  // namespace term::server
