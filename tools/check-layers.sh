@@ -8,7 +8,7 @@ root=${1:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}
 cd "$root"
 # folder: the folders whose headers it may include. `main` stands for src/main.cpp.
 rules='
-session: session
+session: session holder
 legacy: session legacy
 refactored: session refactored
 adapter: session legacy refactored adapter
