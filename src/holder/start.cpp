@@ -41,18 +41,18 @@ int set_utf8_mode(int pty) {
   return tcsetattr(pty, TCSANOW, &mode);
 }
 
-/// Sets `fd` and `pts`; on failure `kind` says so, and `fd` may be open.
-void open_pty(const Program& program, Started* started) {
-  started->fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-  if (started->fd < 0) {
-    return fail_os(started, "posix_openpt (see kernel.pty.max and the limit of open files)");
-  }
+void set_up_pty(const Program& program, Started* started) {
   if (grantpt(started->fd) != 0) return fail_os(started, "grantpt");
   if (unlockpt(started->fd) != 0) return fail_os(started, "unlockpt");
   if (ioctl(started->fd, TIOCGPTN, &started->pts) != 0) return fail_os(started, "TIOCGPTN");
   const winsize cells{.ws_row = program.rows, .ws_col = program.cols};
   if (ioctl(started->fd, TIOCSWINSZ, &cells) != 0) return fail_os(started, "TIOCSWINSZ");
   if (set_utf8_mode(started->fd) != 0) return fail_os(started, "tcsetattr of the pty");
+}
+
+void close_pty(Started* started) {
+  close(started->fd);
+  started->fd = -1;
 }
 
 /// Adding actions only fails for want of memory; the first failure is reported.
@@ -121,23 +121,33 @@ void explain(const Program& program, int error, Started* started) {
 
 }  // namespace
 
-Started start_on_pty(const Program& program) {
+Started open_pty(const Program& program) {
   Started started;
-  if (program.argv[0] == nullptr) {
-    fail(&started, Started::Kind::no_program, EINVAL, "%snothing: no program given", kCannotRun);
+  started.fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+  if (started.fd < 0) {
+    fail_os(&started, "posix_openpt (see kernel.pty.max and the limit of open files)");
     return started;
   }
-  open_pty(program, &started);
-  if (started.kind == Started::Kind::ok) {
+  set_up_pty(program, &started);
+  if (started.kind != Started::Kind::ok) close_pty(&started);
+  return started;
+}
+
+void start_child(const Program& program, Started* started) {
+  if (program.argv[0] == nullptr) {
+    fail(started, Started::Kind::no_program, EINVAL, "%snothing: no program given", kCannotRun);
+  } else {
     char tty[kPathSize];
-    snprintf(tty, sizeof tty, "/dev/pts/%d", started.pts);
-    const int e = spawn_on_tty(program, tty, &started.pid);
-    if (e != 0) explain(program, e, &started);
+    snprintf(tty, sizeof tty, "/dev/pts/%d", started->pts);
+    const int e = spawn_on_tty(program, tty, &started->pid);
+    if (e != 0) explain(program, e, started);
   }
-  if (started.kind != Started::Kind::ok && started.fd >= 0) {
-    close(started.fd);
-    started.fd = -1;
-  }
+  if (started->kind != Started::Kind::ok) close_pty(started);
+}
+
+Started start_on_pty(const Program& program) {
+  Started started = open_pty(program);
+  if (started.kind == Started::Kind::ok) start_child(program, &started);
   return started;
 }
 

@@ -37,4 +37,9 @@ struct Started {
 /// Thread-safe. Leaves no descriptor and no child behind when it fails.
 Started start_on_pty(const Program& program);
 
+/// The two halves of it, for who must do something in between: a pty of the program's size without
+/// a child, and the child on it. If there can be no child the pty is closed.
+Started open_pty(const Program& program);
+void start_child(const Program& program, Started* started);
+
 }  // namespace term::holder

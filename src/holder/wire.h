@@ -14,11 +14,11 @@ namespace term::holder {
 /// Both sides say theirs in the first message; a holder serves its own version and the one before.
 inline constexpr uint32_t kVersion = 1;
 
-inline constexpr size_t kMaxPacket = 160 * 1024;   ///< Larger ones are refused.
-inline constexpr size_t kMaxFds = 253;             ///< In one packet: SCM_MAX_FD.
-inline constexpr size_t kMaxSessions = 65536;      ///< Slots are 0..65535.
-inline constexpr size_t kMaxNamed = 256;           ///< Descriptors kept by name.
-inline constexpr size_t kMaxTag = 128;             ///< A session's id, without the NUL.
+inline constexpr size_t kMaxPacket = 160 * 1024;  ///< Larger ones are refused.
+inline constexpr size_t kMaxFds = 253;            ///< In one packet: SCM_MAX_FD.
+inline constexpr size_t kMaxSessions = 65536;     ///< Slots are 0..65535.
+inline constexpr size_t kMaxNamed = 256;          ///< Descriptors kept by name.
+inline constexpr size_t kMaxTag = 128;            ///< A session's id, without the NUL.
 inline constexpr size_t kMaxName = 31;
 inline constexpr size_t kMaxStrings = 128 * 1024;  ///< Directory, argv and environment together.
 
@@ -33,19 +33,20 @@ enum class Type : uint32_t {
   fetch = 7,    ///< Header only. Answer: named packets (with descriptors), then listed.
   drop = 8,     ///< Name. Answer: done or failed.
   adopt = 9,    ///< Adopt, with the pty: a child of a holder that is gone. Answer: done or failed.
-  upgrade = 10, ///< A path, NUL-terminated; empty = its own. Answer: failed, or the connection ends.
-  end = 11,     ///< Header only: end every session, then yourself. Answer: done.
+  upgrade =
+      10,    ///< A path, NUL-terminated; empty = its own. Answer: failed, or the connection ends.
+  end = 11,  ///< Header only: end every session, then yourself. Answer: done.
   // From the holder.
-  welcome = 65,   ///< Welcome.
-  refused = 66,   ///< Refused, then the connection ends.
-  spawned = 67,   ///< Spawned.
-  failed = 68,    ///< Failed.
-  held = 69,      ///< Up to kMaxFds Held, their ptys in the same order.
-  listed = 70,    ///< Listed.
-  done = 71,      ///< Header only.
-  named = 72,     ///< Up to kMaxFds Name, their descriptors in the same order.
-  exited = 73,    ///< Exited, unasked (request 0): the child ended. It is held until released.
-  taken_over = 74 ///< Taken, unasked: another service has taken over; the connection ends.
+  welcome = 65,    ///< Welcome.
+  refused = 66,    ///< Refused, then the connection ends.
+  spawned = 67,    ///< Spawned.
+  failed = 68,     ///< Failed.
+  held = 69,       ///< Up to kMaxFds Held, their ptys in the same order.
+  listed = 70,     ///< Listed.
+  done = 71,       ///< Header only.
+  named = 72,      ///< Up to kMaxFds Name, their descriptors in the same order.
+  exited = 73,     ///< Exited, unasked (request 0): the child ended. It is held until released.
+  taken_over = 74  ///< Taken, unasked: another service has taken over; the connection ends.
 };
 
 struct Header {
@@ -61,8 +62,8 @@ struct Hello {
 struct Welcome {
   Header header;
   uint32_t version;
-  int32_t pid;          ///< Of the holder.
-  uint32_t sessions;    ///< Held, ended ones included.
+  int32_t pid;        ///< Of the holder.
+  uint32_t sessions;  ///< Held, ended ones included.
   uint32_t named;
 };
 struct Refused {
@@ -97,11 +98,11 @@ struct Failed {
 
 /// How a child ended.
 struct Exit {
-  uint32_t ended;   ///< 0: it runs.
-  uint32_t known;   ///< 0: it was nobody's child, so nobody can tell.
-  int32_t code;     ///< -1 when a signal ended it.
-  int32_t signal;   ///< 0 when it exited by itself.
-  int64_t at_ms;    ///< Milliseconds since the epoch.
+  uint32_t ended;  ///< 0: it runs.
+  uint32_t known;  ///< 0: it was nobody's child, so nobody can tell.
+  int32_t code;    ///< -1 when a signal ended it.
+  int32_t signal;  ///< 0 when it exited by itself.
+  int64_t at_ms;   ///< Milliseconds since the epoch.
 };
 struct Held {
   uint32_t slot;
