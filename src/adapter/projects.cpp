@@ -29,6 +29,21 @@ Result<void> Projects::move(const ProjectId& project, Engine to) {
   return {};
 }
 
+Result<void> Projects::restore(const ProjectRecord& record, Engine engine) {
+  if (auto in = engines_.of(engine).sessions->import_project(record); !in) return in;
+  keepers_.insert_or_assign(record.id, engine);
+  return {};
+}
+
+std::vector<ProjectRecord> Projects::records() const {
+  std::vector<ProjectRecord> all;
+  for (const auto& [id, engine] : keepers_) {
+    if (auto record = engines_.of(engine).sessions->export_project(id))
+      all.push_back(std::move(*record));
+  }
+  return all;
+}
+
 void Projects::sweep() {
   std::erase_if(keepers_, [&](const auto& entry) {
     return !engines_.of(entry.second).sessions->export_project(entry.first);

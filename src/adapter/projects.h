@@ -28,6 +28,10 @@ class Projects {
   std::string layout(const ProjectId& project) const;
   std::vector<SessionId> sessions(const ProjectId& project) const;
 
+  /// Takes a record over as it is. Errors: session_exists, bad_snapshot.
+  Result<void> restore(const ProjectRecord& record, Engine engine);
+  std::vector<ProjectRecord> records() const;
+
   /// Moves one record, or leaves it where it is and says why.
   Result<void> move(const ProjectId& project, Engine to);
   std::vector<ProjectId> all() const;

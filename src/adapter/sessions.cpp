@@ -26,28 +26,125 @@ TelemetryService& Sessions::telemetry() const {
   return *engines_.of(flags_->choose({}, {}).telemetry).telemetry;
 }
 
+Result<void> Sessions::register_new(const NewSession& fresh, const EnginePorts& ports) {
+  if (auto created = ports.sessions->create(fresh); !created) return created;
+  if (auto created = ports.streams->create(fresh.id, fresh.window, 0); !created) {
+    (void)ports.sessions->release(fresh.id);
+    return created;
+  }
+  if (auto opened = ports.telemetry->opened(fresh.id, fresh.project_id); !opened) {
+    (void)ports.sessions->release(fresh.id);
+    (void)ports.streams->release(fresh.id);
+    return opened;
+  }
+  return {};
+}
+
 Result<std::shared_ptr<Session>> Sessions::open(const NewSession& fresh) {
   if (sessions_.contains(fresh.id))
     return Error{Errc::session_exists, "session " + fresh.id + " exists already"};
   const Owners owners = flags_->choose(fresh.project_id, fresh.id);
   const EnginePorts ports = engines_.of(owners);
   if (auto may = ports.streams->may_start(); !may) return may.error();
-  if (auto created = ports.sessions->create(fresh); !created) return created.error();
-  if (auto created = ports.streams->create(fresh.id, fresh.window, 0); !created) {
-    (void)ports.sessions->release(fresh.id);
-    return created.error();
+  std::optional<ArenaSlot> slot;
+  if (arena_ != nullptr) {
+    slot = arena_->claim();
+    if (!slot)
+      return Error{Errc::limit_reached, "all " + std::to_string(arena_->slots()) +
+                                            " slots of the arena are taken"};
   }
-  if (auto opened = ports.telemetry->opened(fresh.id, fresh.project_id); !opened) {
-    (void)ports.sessions->release(fresh.id);
-    (void)ports.streams->release(fresh.id);
-    return opened.error();
+  auto registered = register_new(fresh, ports);
+  if (!registered) {
+    if (slot) slot->release();
+    return registered.error();
   }
-  auto session =
-      std::make_shared<Session>(executor_, source_, turn_,
-                                Session::Setup{fresh.id, fresh.project_id, owners, ports,
-                                               sizes_.ring_bytes, sizes_.input_bytes, 0});
+  Session::Setup setup{fresh.id, fresh.project_id, owners, ports, sizes_.ring_bytes,
+                       sizes_.input_bytes};
+  setup.slot = slot;
+  setup.staging = slot ? staging_ : nullptr;
+  auto session = std::make_shared<Session>(executor_, source_, turn_, std::move(setup));
   sessions_.emplace(fresh.id, Entry{.session = session});
+  note(*session);  // Before there is a shell: one that nobody knows would be found without a name.
   return session;
+}
+
+void Sessions::live_in(Arena& arena, Staging& staging) {
+  arena_ = &arena;
+  staging_ = &staging;
+}
+
+Result<void> Sessions::register_with(const Books& books, const EnginePorts& ports) {
+  const SessionSnapshot& snapshot = books.snapshot;
+  const SessionId& id = snapshot.session.id;
+  if (auto in = ports.sessions->import_session(snapshot.session); !in) return in;
+  if (auto in = ports.streams->import_session(id, snapshot.stream); !in) {
+    (void)ports.sessions->release(id);
+    return in;
+  }
+  if (auto in = ports.telemetry->import_session(id, snapshot.session.project_id, snapshot.telemetry);
+      !in) {
+    (void)ports.sessions->release(id);
+    (void)ports.streams->release(id);
+    return in;
+  }
+  return {};
+}
+
+Result<std::shared_ptr<Session>> Sessions::adopt(Books books, ArenaSlot slot, Pty pty,
+                                                 bool frozen) {
+  const SessionId id = books.snapshot.session.id;
+  if (sessions_.contains(id))
+    return Error{Errc::session_exists, "session " + id + " is held twice"};
+  Session::Setup setup{id, books.snapshot.session.project_id, books.owners,
+                       engines_.of(books.owners), sizes_.ring_bytes, sizes_.input_bytes};
+  setup.slot = slot;
+  setup.staging = staging_;
+  setup.adopted = true;
+  auto session = std::make_shared<Session>(executor_, source_, turn_, std::move(setup));
+  // The slot is the truth about bytes; the rest of the stream is as the books have it.
+  StreamRecord& stream = books.snapshot.stream;
+  stream.first_offset = session->ring().first();
+  stream.next_offset = session->ring().next();
+  stream.pid = pty.pid;
+  stream.open = true;
+  stream.exit.reset();
+  if (auto in = register_with(books, session->ports()); !in) return in.error();
+  session->restore_input(books.queued);
+  sessions_.emplace(id, Entry{.session = session});
+  ++counts_.adopted;
+  if (frozen) session->freeze();
+  session->start(std::move(pty), [this](Session& s) { ended(s); });
+  return session;
+}
+
+void Sessions::freeze() {
+  frozen_ = true;
+  for (const auto& [id, entry] : sessions_) entry.session->freeze();
+}
+
+void Sessions::thaw() {
+  frozen_ = false;
+  for (const auto& [id, entry] : sessions_) {
+    entry.session->thaw();
+    settle(*entry.session, "taken over");
+    note(*entry.session);
+  }
+}
+
+MoveResult Sessions::move(Session& session, const Owners& to) {
+  MoveResult result = move_session(session, engines_, to);
+  if (result.moved) note(session);
+  return result;
+}
+
+void Sessions::note(const Session& session) {
+  if (!session.slot() || frozen_) return;
+  const auto it = sessions_.find(session.id());
+  if (it == sessions_.end() || !it->second.registered) return;
+  const auto books = books_of(session, /*queued=*/false);
+  if (!books) return;  // Lost from its registry: look_after() says so.
+  if (auto written = session.slot()->books().write(to_text(*books)); !written)
+    session.telemetry().error(session.id(), "books", written.error().detail);
 }
 
 void Sessions::started(Session& session, Pty pty) {
@@ -58,6 +155,7 @@ void Sessions::started(Session& session, Pty pty) {
                pty.pid, to_string(session.owners().sessions));
   session.start(std::move(pty), [this](Session& s) { ended(s); });
   settle(session, "shell started");
+  note(session);
 }
 
 void Sessions::failed(Session& session, const Error& why) {
@@ -88,6 +186,7 @@ void Sessions::settle(Session& session, std::string_view reason) {
   }
   session.telemetry().state_changed(session.id(), record->status, to);
   tell_status(session);
+  note(session);
 }
 
 std::shared_ptr<Session> Sessions::find(const SessionId& id) const {
@@ -135,6 +234,7 @@ Result<void> Sessions::suspend(Session& session) {
   if (auto done = session.set_suspended(true); !done) return done;
   session.telemetry().state_changed(session.id(), record->status, SessionState::suspended);
   tell_status(session);
+  note(session);
   return {};
 }
 
@@ -145,6 +245,7 @@ Result<void> Sessions::resume(Session& session) {
   session.telemetry().state_changed(session.id(), SessionState::suspended, *state);
   settle(session, "resumed");
   tell_status(session);
+  note(session);
   return {};
 }
 
@@ -154,12 +255,14 @@ Result<void> Sessions::rename(Session& session, std::string_view name) {
                  "a name has 1 to 255 bytes, this one " + std::to_string(name.size())};
   auto renamed = session.sessions().rename(session.id(), name);
   if (renamed) tell_status(session);
+  note(session);
   return renamed;
 }
 
 Result<void> Sessions::set_focused(Session& session, bool focused) {
   auto done = session.sessions().set_focused(session.id(), focused);
   if (done) tell_status(session);
+  note(session);
   return done;
 }
 
@@ -195,8 +298,10 @@ void Sessions::leave_registry(Session& session, std::string_view reason) {
 }
 
 void Sessions::ended(Session& session) {
+  Entry& entry = sessions_.at(session.id());
+  entry.by_itself = entry.registered;
   leave_registry(session, "shell ended");
-  sessions_.at(session.id()).ended_at = clock_();
+  entry.ended_at = clock_();
   session.tell([](ViewerNews& news) {
     if (!news.close_code) news.close_code = 1000;
   });
@@ -207,11 +312,38 @@ void Sessions::forget_if_unwatched(Session& session) {
   const auto it = sessions_.find(session.id());
   if (it == sessions_.end() || it->second.session.get() != &session) return;
   if (!it->second.ended_at || !session.viewers().empty()) return;
+  // A client whose connection is cut just now comes back for the last bytes and the exit status.
+  const bool awaited = it->second.by_itself && session.is_awaited();
+  if (awaited && clock_() - *it->second.ended_at < kDrainLimit) return;
+  forget(it);
+}
+
+bool Sessions::make_room_for(const SessionId& id) {
+  const auto it = sessions_.find(id);
+  if (it == sessions_.end()) return true;
+  if (!it->second.ended_at || !it->second.session->viewers().empty()) return false;
+  forget(it);
+  return true;
+}
+
+void Sessions::forget_ended() {
+  for (auto it = sessions_.begin(); it != sessions_.end();) {
+    const auto next = std::next(it);
+    it->second.by_itself = false;
+    forget_if_unwatched(*it->second.session);
+    it = next;
+  }
+}
+
+void Sessions::forget(std::map<SessionId, Entry, std::less<>>::iterator it) {
+  Session& session = *it->second.session;
   (void)session.streams().close(session.id());
+  session.forget();
   sessions_.erase(it);  // `session` lives on with whoever called us.
 }
 
 void Sessions::tick() {
+  if (frozen_) return;
   engines_.legacy.telemetry->tick();
   engines_.refactored.telemetry->tick();
   expire();
@@ -239,6 +371,7 @@ void Sessions::look_after() {
     const std::string path = working_directory(session.pid());
     if (record && !path.empty() && path != record->current_path)
       (void)session.sessions().set_current_path(session.id(), path);
+    note(session);
   }
 }
 
@@ -249,10 +382,13 @@ void Sessions::expire() {
     }
   }
   // A viewer that never takes the last bytes must not keep a dead session's id for ever.
+  std::vector<SessionId> over;
   for (const auto& [id, entry] : sessions_) {
     if (!entry.ended_at || clock_() - *entry.ended_at < kDrainLimit) continue;
     entry.session->tell([](ViewerNews& news) { news.abort = true; });
+    if (entry.session->viewers().empty()) over.push_back(id);
   }
+  for (const auto& id : over) forget(sessions_.find(id));
 }
 
 }  // namespace term::adapter

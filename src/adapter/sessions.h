@@ -12,6 +12,7 @@
 #include "adapter/flags.h"
 #include "adapter/flip.h"
 #include "adapter/projects.h"
+#include "session/books.h"
 
 namespace term::adapter {
 
@@ -25,6 +26,7 @@ struct SessionCounts {
   std::uint64_t ended = 0;   ///< By exit, close or expiry.
   std::uint64_t failed = 0;  ///< No shell could be started.
   std::uint64_t lost = 0;    ///< A live shell ended by us unasked. Must stay 0.
+  std::uint64_t adopted = 0; ///< Taken over from an earlier process.
 };
 
 /// The shard's table of sessions, and every operation on one.
@@ -47,6 +49,17 @@ class Sessions {
   };
   explicit Sessions(Setup setup);
 
+  /// Sessions opened from now on live in a slot of `arena` and outlive this process. Both outlive
+  /// this object.
+  void live_in(Arena& arena, Staging& staging);
+  /// Goes on with a session that an earlier process had, as its books say, with the output and the
+  /// input offsets of its slot. `frozen`: nothing is pumped until thaw(). Errors: session_exists,
+  /// bad_snapshot; the slot is untouched then.
+  Result<std::shared_ptr<Session>> adopt(Books books, ArenaSlot slot, Pty pty, bool frozen);
+  /// Nothing moves until thaw(): no byte, no timer, no state (DESIGN.md 2.1, hand-over).
+  void freeze();
+  void thaw();
+
   const Flags& flags() const { return *flags_; }
   void publish(std::shared_ptr<const Flags> flags) { flags_ = std::move(flags); }
   Projects& projects() { return projects_; }
@@ -62,6 +75,11 @@ class Sessions {
   void failed(Session& session, const Error& why);
 
   std::shared_ptr<Session> find(const SessionId& id) const;
+  /// Somebody wants a new session of this id: one that has ended and that nobody watches goes.
+  /// True if the id is free now.
+  bool make_room_for(const SessionId& id);
+  /// Those that ended and were kept for a client that might come back.
+  void forget_ended();
   /// Neither closed nor ended: it must be in its owner's registry.
   bool registered(const SessionId& id) const;
   /// Sessions whose shells run (or start), in no order.
@@ -79,9 +97,7 @@ class Sessions {
   Result<void> close(Session& session, std::string_view reason, int close_code,
                      const Viewer* but = nullptr);
 
-  MoveResult move(Session& session, const Owners& to) {
-    return move_session(session, engines_, to);
-  }
+  MoveResult move(Session& session, const Owners& to);
 
   /// Once a second: engines' ticks, expiries, the working directory of shells.
   void tick();
@@ -90,10 +106,23 @@ class Sessions {
   std::size_t size() const { return sessions_.size(); }
 
  private:
+  struct Entry {
+    std::shared_ptr<Session> session;
+    bool registered = true;            ///< In the registry still.
+    bool lost = false;                 ///< Should be there, and is not: counted.
+    bool by_itself = false;            ///< The shell ended it, not we.
+    std::optional<WallTime> ended_at;  ///< Draining to its viewers since.
+  };
   void ended(Session& session);
+  Result<void> register_new(const NewSession& fresh, const EnginePorts& ports);
+  Result<void> register_with(const Books& books, const EnginePorts& ports);
   void leave_registry(Session& session, std::string_view reason);
   void forget_if_unwatched(Session& session);
+  void forget(std::map<SessionId, Entry, std::less<>>::iterator it);
   void settle(Session& session, std::string_view reason);
+  /// Puts down what the next service must know of it. Called whenever that changes; what changes
+  /// with each byte is put down by tick() alone.
+  void note(const Session& session);
   void expire();
   /// Some sessions at a time: still in their registry? Where is their shell now?
   void look_after();
@@ -107,13 +136,9 @@ class Sessions {
   std::shared_ptr<const Flags> flags_;
   std::function<void(const ProjectId&, const SessionId&)> on_left_;
   Turn turn_;
-  struct Entry {
-    std::shared_ptr<Session> session;
-    bool registered = true;            ///< In the registry still.
-    bool lost = false;                 ///< Should be there, and is not: counted.
-                                       ///< In the registry still.
-    std::optional<WallTime> ended_at;  ///< Draining to its viewers since.
-  };
+  Arena* arena_ = nullptr;
+  Staging* staging_ = nullptr;
+  bool frozen_ = false;
   std::map<SessionId, Entry, std::less<>> sessions_;
   SessionCounts counts_;
   SessionId last_looked_at_;

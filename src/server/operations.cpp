@@ -3,6 +3,8 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
 
 #include "session/shell.h"
 
@@ -39,8 +41,11 @@ Operations::Operations(Shards& shards, PtySource& source, const Config& config, 
 
 net::awaitable<Result<Opened>> Operations::open(Shard& shard, OpenRequest request) {
   for (;;) {
-    if (auto session = shard.sessions->find(request.id))
-      co_return Opened{.session = std::move(session), .created = false};
+    if (auto session = shard.sessions->find(request.id)) {
+      const bool over = session->ended() && !request.resume;
+      if (!over || !shard.sessions->make_room_for(request.id))
+        co_return Opened{.session = std::move(session), .created = false};
+    }
     const auto it = shard.creating.find(request.id);
     if (it == shard.creating.end()) break;
     const auto other = it->second;  // Kept alive while we wait.
@@ -72,7 +77,7 @@ net::awaitable<Result<Opened>> Operations::make(Shard& shard, OpenRequest reques
     shards_.release();
     co_return admission.error();
   }
-  auto opened = start(shard, request, *admission);
+  auto opened = co_await start(shard, request, *admission);
   if (!opened && !shard.sessions->find(request.id) && opened.error().code != Errc::no_shell &&
       opened.error().code != Errc::os_error) {
     left(request.project, request.id);  // It never got into the registry.
@@ -80,8 +85,23 @@ net::awaitable<Result<Opened>> Operations::make(Shard& shard, OpenRequest reques
   co_return opened;
 }
 
-Result<Opened> Operations::start(Shard& shard, const OpenRequest& request,
-                                 const Admission& admission) {
+net::awaitable<Result<Pty>> Operations::spawn(PtyRequest request) {
+  using Signature = void(Result<Pty>);
+  const auto executor = co_await net::this_coro::executor;
+  auto begin = [this, executor](auto handler, PtyRequest wanted) {
+    // The answer comes on any thread; std::function wants to copy what cannot be copied.
+    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+    source_.spawn(std::move(wanted), [shared, executor](Result<Pty> pty) {
+      auto give = [shared, got = std::move(pty)]() mutable { (*shared)(std::move(got)); };
+      net::post(executor, std::move(give));
+    });
+  };
+  co_return co_await net::async_initiate<const net::use_awaitable_t<>, Signature>(
+      std::move(begin), net::use_awaitable, std::move(request));
+}
+
+net::awaitable<Result<Opened>> Operations::start(Shard& shard, OpenRequest request,
+                                                 Admission admission) {
   auto shell = choose_shell(environment_);
   const std::string directory = choose_directory(request.path, environment_);
   NewSession fresh;
@@ -98,23 +118,32 @@ Result<Opened> Operations::start(Shard& shard, const OpenRequest& request,
     fresh.shell = shell->path;
     fresh.args = shell->args;
   }
-  auto session = shard.sessions->open(fresh);
-  if (!session) return session.error();
-  const auto fail = [&](const Error& why) {
-    shard.sessions->failed(**session, why);
-    return why;
-  };
-  if (!shell) return fail(shell.error());
+  auto opened = shard.sessions->open(fresh);
+  if (!opened) co_return opened.error();
+  const std::shared_ptr<Session> session = std::move(*opened);
+  if (!shell) {
+    shard.sessions->failed(*session, shell.error());
+    co_return shell.error();
+  }
   PtyCommand command;
   command.argv.push_back(shell->path);
   command.argv.insert(command.argv.end(), shell->args.begin(), shell->args.end());
   command.env = shell_environment(environment_, fresh.environment, *shell, directory, request.id,
                                   request.project);
   command.directory = directory;
-  auto pty = source_.spawn(command, request.size);
-  if (!pty) return fail(pty.error());
-  shard.sessions->started(**session, std::move(*pty));
-  return Opened{.session = std::move(*session), .created = true};
+  PtyRequest wanted{.command = std::move(command), .size = request.size, .id = request.id};
+  if (session->slot()) wanted.slot = session->slot()->index();
+  auto pty = co_await spawn(std::move(wanted));
+  if (session->ended()) {  // Closed while its shell was being started.
+    if (pty) source_.release(std::move(*pty));
+    co_return no_such_session(request.id);
+  }
+  if (!pty) {
+    shard.sessions->failed(*session, pty.error());
+    co_return pty.error();
+  }
+  shard.sessions->started(*session, std::move(*pty));
+  co_return Opened{.session = session, .created = true};
 }
 
 net::awaitable<Result<SessionRecord>> Operations::create(OpenRequest request) {

@@ -22,6 +22,8 @@ struct OpenRequest {
   std::string tab_name;
   std::optional<std::string> user_id;
   bool create = true;  ///< False: only if it exists.
+  /// The client had it before: one that has ended in the meantime is what it wants.
+  bool resume = false;
 };
 
 struct Opened {
@@ -70,12 +72,14 @@ class Operations {
   std::size_t leaving() const { return leaving_.load(); }
 
   Shards& shards() { return shards_; }
+  PtySource& source() { return source_; }
   const Config& config() const { return config_; }
   WallTime now() const { return clock_(); }
 
  private:
   net::awaitable<Result<Opened>> make(Shard& shard, OpenRequest request);
-  Result<Opened> start(Shard& shard, const OpenRequest& request, const Admission& admission);
+  net::awaitable<Result<Opened>> start(Shard& shard, OpenRequest request, Admission admission);
+  net::awaitable<Result<Pty>> spawn(PtyRequest request);
   net::awaitable<void> leave(ProjectId project, SessionId id);
   net::awaitable<void> apply_focus(FocusUpdate update);
   net::awaitable<std::vector<SessionId>> members(ProjectId project, SessionId only);

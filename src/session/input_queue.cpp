@@ -72,4 +72,15 @@ std::string InputQueue::copy() const {
   return bytes;
 }
 
+bool InputQueue::holds(std::string_view client) const {
+  return std::ranges::any_of(chunks_, [&](const Chunk& c) { return c.client == client; });
+}
+
+std::vector<InputQueue::Run> InputQueue::runs() const {
+  std::vector<Run> all;
+  for (const Chunk& chunk : chunks_)
+    all.push_back({chunk.client, chunk.first + chunk.taken, chunk.bytes.substr(chunk.taken)});
+  return all;
+}
+
 }  // namespace term

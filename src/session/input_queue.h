@@ -5,6 +5,8 @@
 #include <deque>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "session/types.h"
 
@@ -30,6 +32,10 @@ class InputQueue {
   /// The oldest bytes, contiguous and of one client; empty when the queue is. Valid until
   /// the next push() or pop().
   std::span<const char> front() const;
+  /// Whose front() is and which offset its first byte has. The queue is not empty.
+  const std::string& front_client() const { return chunks_.front().client; }
+  Offset front_first() const { return chunks_.front().first + chunks_.front().taken; }
+  bool holds(std::string_view client) const;
   /// How far one client got.
   struct Progress {
     std::string client;
@@ -41,6 +47,14 @@ class InputQueue {
 
   /// All queued bytes in order, for an export; the queue is unchanged.
   std::string copy() const;
+  /// The same, by client and offset.
+  struct Run {
+    std::string client;
+    Offset first = 0;
+    std::string bytes;
+    bool operator==(const Run&) const = default;
+  };
+  std::vector<Run> runs() const;
 
  private:
   struct Chunk {

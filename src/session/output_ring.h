@@ -3,23 +3,27 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 
+#include "session/durable.h"
 #include "session/types.h"
 
 namespace term {
 
 /// A bounded ring over output bytes [first(), next()).
 ///
-/// Memory: one private mapping of `capacity` bytes, which takes pages only as it fills (DESIGN.md
-/// 10). Write in place: fill a prefix of writable(), then commit() it. Move-only.
-/// Thread: one.
+/// Memory: one private mapping of `capacity` bytes, or a part of the arena; both take pages only as
+/// they fill (DESIGN.md 10). Write in place: fill a prefix of writable(), then commit() it.
+/// Move-only. Thread: one.
 class OutputRing {
  public:
   /// `capacity`: bytes, rounded up to a whole page. `next`: offset of the first byte to come; the
   /// ring starts empty there. Throws std::bad_alloc when the mapping is refused.
   explicit OutputRing(std::size_t capacity, Offset next = 0);
+  /// Over memory that outlives the process, whole pages of a memfd, with what it holds.
+  OutputRing(std::span<char> memory, Durable& first, Durable& next);
   OutputRing(OutputRing&& other) noexcept;
   OutputRing& operator=(OutputRing&& other) noexcept;
   ~OutputRing();
@@ -46,10 +50,17 @@ class OutputRing {
   void shrink(std::size_t keep);
 
  private:
+  struct Own {
+    Durable first;
+    Durable next;
+  };
+  void release_pages(std::size_t begin, std::size_t end);
+
   char* data_ = nullptr;
   std::size_t capacity_ = 0;
-  Offset first_ = 0;
-  Offset next_ = 0;
+  std::unique_ptr<Own> own_;  ///< Null over memory of others.
+  Durable* first_ = nullptr;
+  Durable* next_ = nullptr;
 };
 
 }  // namespace term

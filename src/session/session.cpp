@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "session/input_clients.h"
 #include "session/replay.h"
 
 namespace term {
@@ -40,18 +41,25 @@ Session::Session(const net::any_io_executor& executor, PtySource& source, Turn& 
       project_(std::move(setup.project)),
       owners_(setup.owners),
       ports_(setup.ports),
-      ring_(setup.ring_bytes, setup.next_offset),
+      ring_(setup.slot ? OutputRing(setup.slot->ring(), setup.slot->header().first,
+                                    setup.slot->header().next)
+                       : OutputRing(setup.ring_bytes, setup.next_offset)),
       input_(setup.input_bytes),
+      slot_(setup.slot),
+      staging_(setup.staging),
       pty_ready_(executor),
-      child_ready_(executor),
       kill_timer_(executor),
       room_(executor),
-      input_room_(executor) {}
+      input_room_(executor),
+      adopted_(setup.adopted) {}
 
 Session::~Session() {
-  // The descriptors belong to pty_; Asio only watched them.
+  // The descriptor belongs to pty_; Asio only watched it.
   if (pty_ready_.is_open()) pty_ready_.release();
-  if (child_ready_.is_open()) child_ready_.release();
+  if (!forgotten_) return;
+  if (started_) source_.release(std::move(pty_));
+  // In this order: the holder must have let go before the slot is somebody else's.
+  if (slot_) slot_->release();
 }
 
 void Session::set_owners(Owners owners, EnginePorts ports) {
@@ -67,9 +75,10 @@ void Session::start(Pty pty, std::function<void(Session&)> on_end) {
   on_end_ = std::move(on_end);
   started_ = true;
   pty_ready_.assign(pty_.fd.get());
-  child_ready_.assign(pty_.pidfd.get());
   spawn(executor_, id_, pump_output(shared_from_this()));
-  spawn(executor_, id_, watch_child(shared_from_this()));
+  source_.on_end(pty_, executor_, [self = shared_from_this()](const ExitStatus& status) {
+    self->child_ended(status);
+  });
   write_input();
 }
 
@@ -78,7 +87,7 @@ net::awaitable<void> Session::pump_output(std::shared_ptr<Session> self) {
   for (;;) {
     std::size_t budget = streams().read_budget(id_, contended());
     if (closing_) budget = std::max<std::size_t>(budget, 4096);  // No viewer may keep it alive.
-    if (budget == 0) {
+    if (budget == 0 || frozen_) {
       co_await room_.wait();
       continue;
     }
@@ -99,9 +108,8 @@ Session::Turned Session::read_turn(std::size_t budget) {
   std::size_t total = 0;
   Turned result = Turned::more;
   while (total < budget) {
-    // Room for more than the read will give would cost the ring that much of its oldest bytes.
-    const auto space = ring_.writable(std::min(budget - total, kReadBytes));
-    const ssize_t n = ::read(pty_.fd.get(), space.data(), space.size());
+    const Offset first = ring_.next();
+    const ssize_t n = read_some(std::min(budget - total, kReadBytes));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) {
       result = Turned::drained;
@@ -112,9 +120,7 @@ Session::Turned Session::read_turn(std::size_t budget) {
       break;
     }
     const auto size = static_cast<std::size_t>(n);
-    const Offset first = ring_.next();
-    ring_.commit(size);
-    streams().output(id_, first, space.first(size), ring_.first());
+    streams().output(id_, first, ring_.read(first, size)[0], ring_.first());
     total += size;
   }
   turn_.last = this;
@@ -126,20 +132,31 @@ Session::Turned Session::read_turn(std::size_t budget) {
   return result;
 }
 
+ssize_t Session::read_some(std::size_t max) {
+  if (staging_ != nullptr) return staging_->read_output(pty_.fd.get(), ring_, slot_->index(), max);
+  // Room for more than the read will give would cost the ring that much of its oldest bytes.
+  const auto space = ring_.writable(max);
+  const ssize_t n = ::read(pty_.fd.get(), space.data(), space.size());
+  if (n > 0) ring_.commit(static_cast<std::size_t>(n));
+  return n;
+}
+
 bool Session::contended() { return turn_.last != nullptr && turn_.last != this; }
 
-net::awaitable<void> Session::watch_child(std::shared_ptr<Session> self) {
-  (void)self;
-  for (;;) {
-    co_await child_ready_.async_wait(net::posix::stream_descriptor::wait_read, kNoThrow);
-    exit_ = source_.exit_status(pty_);
-    if (exit_) break;
-  }
+void Session::child_ended(const ExitStatus& status) {
+  if (child_gone_) return;
+  exit_ = status;
   child_gone_ = true;
   kill_timer_.cancel();
   // What the shell printed is in the pty by now: the pump drains it and then ends.
-  pty_ready_.cancel();
+  if (pty_ready_.is_open()) pty_ready_.cancel();
   room_.notify_all();
+}
+
+void Session::thaw() {
+  frozen_ = false;
+  room_.notify_all();
+  write_input();
 }
 
 void Session::finish() {
@@ -148,7 +165,6 @@ void Session::finish() {
   boost::system::error_code ignored;
   pty_ready_.cancel(ignored);
   pty_ready_.release();
-  child_ready_.release();
   pty_.fd.reset();
   pty_.pidfd.reset();
   if (exit_) (void)streams().exited(id_, *exit_);
@@ -179,8 +195,8 @@ net::awaitable<void> Session::insist(std::shared_ptr<Session> self,
   constexpr auto kAgain = std::chrono::milliseconds(200);
   while (!child_gone_) {
     const bool enough = std::chrono::steady_clock::now() >= patience;
-    signal_session(pty_, enough ? SIGKILL : SIGHUP);
-    signal_session(pty_, SIGCONT);
+    source_.signal(pty_, enough ? SIGKILL : SIGHUP);
+    source_.signal(pty_, SIGCONT);
     kill_timer_.expires_after(kAgain);
     co_await kill_timer_.async_wait(kNoThrow);
   }
@@ -191,8 +207,18 @@ Result<void> Session::attach(Viewer& viewer, const ViewerState& state) {
   viewer.id = state.id;
   viewer.client = state.client;
   viewers_.push_back(&viewer);
+  if (met_.size() >= kMaxInputClients) met_.clear();
+  met_.insert(state.client);
+  if (state.acks) {
+    std::erase_if(numbered_, [&](const std::string& c) { return !input_.holds(c) && !watches(c); });
+    numbered_.insert(state.client);
+  }
   progress();
   return {};
+}
+
+bool Session::watches(std::string_view client) const {
+  return std::ranges::any_of(viewers_, [&](const Viewer* v) { return v->client == client; });
 }
 
 void Session::detach(const Viewer& viewer) {
@@ -247,9 +273,9 @@ void Session::set_exempt(const Viewer& viewer, bool exempt) {
 
 void Session::write_input() {
   bool wrote = false;
-  while (started_ && !ended_ && !waiting_to_write_ && !input_.empty() && streams().may_write(id_)) {
-    const auto bytes = input_.front();
-    const ssize_t n = ::write(pty_.fd.get(), bytes.data(), bytes.size());
+  while (started_ && !ended_ && !frozen_ && !waiting_to_write_ && !input_.empty() &&
+         streams().may_write(id_)) {
+    const ssize_t n = write_some();
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) {
       waiting_to_write_ = true;
@@ -264,6 +290,23 @@ void Session::write_input() {
   if (!wrote) return;
   input_room_.notify_all();
   wake_viewers();  // Acknowledgements.
+}
+
+ssize_t Session::write_some() {
+  const auto bytes = input_.front();
+  if (staging_ == nullptr) return ::write(pty_.fd.get(), bytes.data(), bytes.size());
+  ArenaClient* entry = nullptr;
+  const std::string& client = input_.front_client();
+  if (numbered_.contains(client)) {
+    entry = slot_->client(client, input_.front_first(), [this](std::string_view other) {
+      return watches(other) || input_.holds(other);
+    });
+  }
+  return staging_->write_input(pty_.fd.get(), *slot_, entry, input_.front_first(), bytes);
+}
+
+void Session::restore_input(const std::vector<InputQueue::Run>& runs) {
+  for (const auto& run : runs) input_.push(run.client, run.first, run.bytes);
 }
 
 net::awaitable<void> Session::write_when_ready(std::shared_ptr<Session> self) {
@@ -289,6 +332,7 @@ Result<void> Session::resize(WindowSize size) {
 
 void Session::apply_window(WindowSize size, const std::string& client) {
   (void)sessions().set_window(id_, size);
+  if (slot_) slot_->header().window.store(std::uint64_t{size.rows} << 16U | size.cols);
   if (started_ && !ended_) {
     if (auto set = set_window_size(pty_, size); !set)
       telemetry().error(id_, "resize", set.error().detail);

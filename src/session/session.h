@@ -6,15 +6,18 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "session/arena.h"
 #include "session/input_queue.h"
 #include "session/output_ring.h"
 #include "session/ports.h"
 #include "session/pty.h"
 #include "session/signal.h"
+#include "session/staging.h"
 
 namespace term {
 
@@ -76,6 +79,10 @@ class Session : public std::enable_shared_from_this<Session> {
     std::size_t ring_bytes = 1024 * 1024;
     std::size_t input_bytes = 1024 * 1024;
     Offset next_offset = 0;
+    /// Where the ring lives so that it outlives us; its content is kept. None: in our own memory.
+    std::optional<ArenaSlot> slot;
+    Staging* staging = nullptr;  ///< The shard's; set if `slot` is.
+    bool adopted = false;        ///< An earlier service process had it.
   };
   Session(const net::any_io_executor& executor, PtySource& source, Turn& turn, Setup setup);
   ~Session();
@@ -88,6 +95,7 @@ class Session : public std::enable_shared_from_this<Session> {
   SessionService& sessions() const { return *ports_.sessions; }
   StreamService& streams() const { return *ports_.streams; }
   TelemetryService& telemetry() const { return *ports_.telemetry; }
+  const EnginePorts& ports() const { return ports_; }
   /// A flip: somebody else keeps the books from now on. Viewers are told.
   void set_owners(Owners owners, EnginePorts ports);
 
@@ -102,6 +110,21 @@ class Session : public std::enable_shared_from_this<Session> {
 
   /// Hangs up: SIGHUP until the child is gone, SIGKILL after `grace` if it is still there.
   void hang_up(std::chrono::milliseconds grace = std::chrono::seconds(3));
+  /// Nobody will ask for it any more: with the last reference its slot and its place with the
+  /// holder go. Without this call both stay, for the next service.
+  void forget() { forgotten_ = true; }
+
+  /// Nothing is read from the pty or written to it until thaw(): somebody else may be doing it.
+  void freeze() { frozen_ = true; }
+  void thaw();
+  const std::optional<ArenaSlot>& slot() const { return slot_; }
+  int pty_fd() const { return pty_.fd.get(); }
+  bool adopted() const { return adopted_; }
+  /// Might a client come back for the last bytes and how it ended? Not once one was told.
+  bool is_awaited() const { return !told_end_ && (adopted_ || !numbered_.empty()); }
+  void told_end() { told_end_ = true; }
+  /// Was this client attached since this process has the session?
+  bool has_met(const std::string& client) const { return met_.contains(client); }
   /// No shell could be started: ends without ever having run.
   void fail();
 
@@ -123,6 +146,9 @@ class Session : public std::enable_shared_from_this<Session> {
   /// The connection stopped (went on) reading because of a full input queue.
   void set_exempt(const Viewer& viewer, bool exempt);
   std::size_t queued_input() const { return input_.size(); }
+  std::vector<InputQueue::Run> queued_runs() const { return input_.runs(); }
+  /// Input that was accepted before, by an earlier process: in order, before start().
+  void restore_input(const std::vector<InputQueue::Run>& runs);
 
   Result<void> resize(const Viewer& viewer, WindowSize size);
   Result<void> resize(WindowSize size);
@@ -136,16 +162,21 @@ class Session : public std::enable_shared_from_this<Session> {
 
  private:
   net::awaitable<void> pump_output(std::shared_ptr<Session> self);
-  net::awaitable<void> watch_child(std::shared_ptr<Session> self);
+  void child_ended(const ExitStatus& status);
   net::awaitable<void> write_when_ready(std::shared_ptr<Session> self);
   net::awaitable<void> insist(std::shared_ptr<Session> self,
                               std::chrono::steady_clock::time_point patience);
   enum class Turned { more, drained, hung_up };
   Turned read_turn(std::size_t budget);
+  /// As read(2): into the ring, which has moved on when it returns.
+  ssize_t read_some(std::size_t max);
+  /// As write(2): the front of the input queue.
+  ssize_t write_some();
   bool contended();
   void write_input();
   void apply_window(WindowSize size, const std::string& client);
   void finish();
+  bool watches(std::string_view client) const;
   void wake_viewers();
   void progress();
 
@@ -159,12 +190,15 @@ class Session : public std::enable_shared_from_this<Session> {
   OutputRing ring_;
   InputQueue input_;
   Pty pty_;
-  net::posix::stream_descriptor pty_ready_;    ///< Borrows pty_.fd: readiness only.
-  net::posix::stream_descriptor child_ready_;  ///< Borrows pty_.pidfd.
+  std::optional<ArenaSlot> slot_;
+  Staging* staging_;
+  net::posix::stream_descriptor pty_ready_;  ///< Borrows pty_.fd: readiness only.
   net::steady_timer kill_timer_;
   Signal room_;        ///< The pump may have a budget again.
   Signal input_room_;  ///< The input queue shrank.
   std::vector<Viewer*> viewers_;
+  std::set<std::string> met_;       ///< Clients attached so far, at most kMaxInputClients.
+  std::set<std::string> numbered_;  ///< Those of them that number their input.
   std::function<void(Session&)> on_end_;
   std::optional<ExitStatus> exit_;
   bool started_ = false;
@@ -172,6 +206,10 @@ class Session : public std::enable_shared_from_this<Session> {
   bool closing_ = false;
   bool ended_ = false;
   bool waiting_to_write_ = false;
+  bool frozen_ = false;
+  bool forgotten_ = false;
+  bool told_end_ = false;
+  const bool adopted_;
 };
 
 }  // namespace term

@@ -35,10 +35,12 @@ TEST(Health, ListsTheSevenAndTheThreeEachWithItsOwnCheck) {
 /// A source of ptys that has none.
 class NoPtys final : public PtySource {
  public:
-  Result<Pty> spawn(const PtyCommand&, WindowSize) override {
-    return Error{Errc::os_error, "no pty: injected"};
+  void spawn(PtyRequest, Started done) override {
+    done(Error{Errc::os_error, "no pty: injected"});
   }
-  std::optional<ExitStatus> exit_status(Pty&) override { return std::nullopt; }
+  void on_end(const Pty&, const boost::asio::any_io_executor&, Ended) override {}
+  void signal(const Pty&, int) override {}
+  void release(Pty) override {}
 };
 
 class Breaker : public testing::TestWithParam<Engine> {};

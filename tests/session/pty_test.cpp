@@ -48,7 +48,7 @@ class OnPty {
               size) {}
   ~OnPty() {
     if (!pty_.pidfd || exit_) return;
-    signal_session(pty_, SIGKILL);
+    source_.signal(pty_, SIGKILL);
     if (!wait_exit()) ADD_FAILURE() << "pid " << pty_.pid << " does not die";
   }
 
@@ -263,7 +263,7 @@ Error error_of(const PtyCommand& command) {
   auto pty = source.spawn(command, {});
   if (!pty) return pty.error();
   ADD_FAILURE() << command.argv[0] << " was started";
-  signal_session(*pty, SIGKILL);
+  source.signal(*pty, SIGKILL);
   ::close(pty->fd.release());
   return {};
 }
@@ -373,7 +373,7 @@ TEST(Pty, ASignalReachesTheShellAndWhatRunsInItsForeground) {
                .directory = "/"});
   ASSERT_TRUE(shell.sees("ready")) << shell.seen();
   ASSERT_NE(::tcgetpgrp(shell.pty().fd.get()), shell.pty().pid) << "the job has its own group";
-  signal_session(shell.pty(), SIGUSR1);
+  shell.source().signal(shell.pty(), SIGUSR1);
   EXPECT_TRUE(shell.sees("job-got-it")) << shell.seen();
   EXPECT_TRUE(shell.sees("shell-got-it")) << shell.seen();
 }
@@ -381,8 +381,8 @@ TEST(Pty, ASignalReachesTheShellAndWhatRunsInItsForeground) {
 TEST(Pty, ASignalToASessionThatIsOverOrToNoneReachesNobody) {
   OnPty shell("exit 0");
   ASSERT_TRUE(shell.wait_exit());
-  signal_session(shell.pty(), SIGKILL);
-  signal_session(Pty{}, SIGKILL);
+  shell.source().signal(shell.pty(), SIGKILL);
+  shell.source().signal(Pty{}, SIGKILL);
 }
 
 TEST(Pty, SignalsAreNamed) {
