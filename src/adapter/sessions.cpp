@@ -68,85 +68,6 @@ Result<std::shared_ptr<Session>> Sessions::open(const NewSession& fresh) {
   return session;
 }
 
-void Sessions::live_in(Arena& arena, Staging& staging) {
-  arena_ = &arena;
-  staging_ = &staging;
-}
-
-Result<void> Sessions::register_with(const Books& books, const EnginePorts& ports) {
-  const SessionSnapshot& snapshot = books.snapshot;
-  const SessionId& id = snapshot.session.id;
-  if (auto in = ports.sessions->import_session(snapshot.session); !in) return in;
-  if (auto in = ports.streams->import_session(id, snapshot.stream); !in) {
-    (void)ports.sessions->release(id);
-    return in;
-  }
-  if (auto in = ports.telemetry->import_session(id, snapshot.session.project_id, snapshot.telemetry);
-      !in) {
-    (void)ports.sessions->release(id);
-    (void)ports.streams->release(id);
-    return in;
-  }
-  return {};
-}
-
-Result<std::shared_ptr<Session>> Sessions::adopt(Books books, ArenaSlot slot, Pty pty,
-                                                 bool frozen) {
-  const SessionId id = books.snapshot.session.id;
-  if (sessions_.contains(id))
-    return Error{Errc::session_exists, "session " + id + " is held twice"};
-  Session::Setup setup{id, books.snapshot.session.project_id, books.owners,
-                       engines_.of(books.owners), sizes_.ring_bytes, sizes_.input_bytes};
-  setup.slot = slot;
-  setup.staging = staging_;
-  setup.adopted = true;
-  auto session = std::make_shared<Session>(executor_, source_, turn_, std::move(setup));
-  // The slot is the truth about bytes; the rest of the stream is as the books have it.
-  StreamRecord& stream = books.snapshot.stream;
-  stream.first_offset = session->ring().first();
-  stream.next_offset = session->ring().next();
-  stream.pid = pty.pid;
-  stream.open = true;
-  stream.exit.reset();
-  if (auto in = register_with(books, session->ports()); !in) return in.error();
-  session->restore_input(books.queued);
-  sessions_.emplace(id, Entry{.session = session});
-  ++counts_.adopted;
-  if (frozen) session->freeze();
-  session->start(std::move(pty), [this](Session& s) { ended(s); });
-  return session;
-}
-
-void Sessions::freeze() {
-  frozen_ = true;
-  for (const auto& [id, entry] : sessions_) entry.session->freeze();
-}
-
-void Sessions::thaw() {
-  frozen_ = false;
-  for (const auto& [id, entry] : sessions_) {
-    entry.session->thaw();
-    settle(*entry.session, "taken over");
-    note(*entry.session);
-  }
-}
-
-MoveResult Sessions::move(Session& session, const Owners& to) {
-  MoveResult result = move_session(session, engines_, to);
-  if (result.moved) note(session);
-  return result;
-}
-
-void Sessions::note(const Session& session) {
-  if (!session.slot() || frozen_) return;
-  const auto it = sessions_.find(session.id());
-  if (it == sessions_.end() || !it->second.registered) return;
-  const auto books = books_of(session, /*queued=*/false);
-  if (!books) return;  // Lost from its registry: look_after() says so.
-  if (auto written = session.slot()->books().write(to_text(*books)); !written)
-    session.telemetry().error(session.id(), "books", written.error().detail);
-}
-
 void Sessions::started(Session& session, Pty pty) {
   session.streams().start_result(true);
   (void)session.streams().opened(session.id(), pty.pid);
@@ -203,6 +124,12 @@ std::vector<std::shared_ptr<Session>> Sessions::live() const {
   std::vector<std::shared_ptr<Session>> all;
   for (const auto& [id, entry] : sessions_)
     if (entry.registered) all.push_back(entry.session);
+  return all;
+}
+
+std::vector<std::shared_ptr<Session>> Sessions::all() const {
+  std::vector<std::shared_ptr<Session>> all;
+  for (const auto& [id, entry] : sessions_) all.push_back(entry.session);
   return all;
 }
 
@@ -276,6 +203,7 @@ Result<void> Sessions::close(Session& session, std::string_view reason, int clos
   };
   session.tell(tell_code, but);
   leave_registry(session, reason);
+  if (session.slot()) session.slot()->header().closing.store(1);
   if (session.started()) {
     session.hang_up();  // ended() follows once the shell is gone.
   } else {

@@ -50,12 +50,12 @@ class Sessions {
   explicit Sessions(Setup setup);
 
   /// Sessions opened from now on live in a slot of `arena` and outlive this process. Both outlive
-  /// this object.
-  void live_in(Arena& arena, Staging& staging);
+  /// this object. Without `staging` a crash loses or repeats some bytes.
+  void live_in(Arena& arena, Staging* staging);
   /// Goes on with a session that an earlier process had, as its books say, with the output and the
   /// input offsets of its slot. `frozen`: nothing is pumped until thaw(). Errors: session_exists,
-  /// bad_snapshot; the slot is untouched then.
-  Result<std::shared_ptr<Session>> adopt(Books books, ArenaSlot slot, Pty pty, bool frozen);
+  /// bad_snapshot; slot and pty are untouched then.
+  Result<std::shared_ptr<Session>> adopt(Books books, ArenaSlot slot, Pty& pty, bool frozen);
   /// Nothing moves until thaw(): no byte, no timer, no state (DESIGN.md 2.1, hand-over).
   void freeze();
   void thaw();
@@ -84,6 +84,8 @@ class Sessions {
   bool registered(const SessionId& id) const;
   /// Sessions whose shells run (or start), in no order.
   std::vector<std::shared_ptr<Session>> live() const;
+  /// Those that drain to their viewers, too.
+  std::vector<std::shared_ptr<Session>> all() const;
   std::vector<SessionRecord> records(const std::optional<ProjectId>& project) const;
 
   Result<void> attach(Session& session, Viewer& viewer, const ViewerState& state);

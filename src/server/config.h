@@ -32,6 +32,9 @@ struct FlagSetting {
 /// What a normal close (1000) of a legacy connection does to its session.
 enum class CloseNormal : std::uint8_t { keep, kill };
 
+/// Where shells live.
+enum class HolderUse : std::uint8_t { automatic, none };
+
 /// Every key of DESIGN.md 10, validated. A plain value; the defaults here are those of the table.
 struct Config {
   std::string host = "127.0.0.1";   ///< Address or name; an IPv6 address without brackets.
@@ -49,6 +52,9 @@ struct Config {
 
   unsigned shards = 1;                    ///< 1..64; the default is the number of cores.
   std::size_t ring_bytes = 1024 * 1024;   ///< Output kept for one session.
+  HolderUse holder = HolderUse::automatic;  ///< Without `state_dir` there is none.
+  std::filesystem::path holder_program;     ///< Not a key: empty = beside our own program.
+  bool exact = true;                        ///< Staging pipes between ptys and rings.
   Millis detached_ttl{30 * 60 * 1000};    ///< 0 = a detached session never ends by itself.
   Millis suspension_ttl{30 * 60 * 1000};  ///< 0 = a suspended session never ends by itself.
 
@@ -67,6 +73,7 @@ struct Config {
   Millis handshake_timeout{10 * 1000};  ///< From accept to the end of the WebSocket handshake.
   std::size_t max_half_open = 512;      ///< Connections that have not finished it.
   Millis ping_interval{30 * 1000};
+  bool ws_compression = false;  ///< permessage-deflate for clients that offer it.
   CloseNormal close_1000 = CloseNormal::keep;
 
   std::optional<std::string> slack_webhook;

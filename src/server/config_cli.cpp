@@ -63,6 +63,7 @@ CommandLine parse_command_line(int argc, char** argv, const std::string& version
   for (const ConfigKey& key : config_keys()) {
     std::string names = flag_name(key);
     if (key.name == "TERMINAL_SHARDS") names += ",--shards";
+    if (key.name == "TERMINAL_HOLDER") names += ",--holder";
     app.add_option(names, values[std::string(key.name)])
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   }

@@ -59,6 +59,14 @@ std::string set_flag(Config& config, std::string_view text, Source source) {
 }
 
 template <auto member>
+std::string set_bool(Config& config, std::string_view text, Source) {
+  const auto value = parse_boolean(text);
+  if (!value) return "give true, 1, yes, on, false, 0, no or off";
+  config.*member = *value;
+  return {};
+}
+
+template <auto member>
 std::string set_path(Config& config, std::string_view text, Source) {
   std::error_code error;
   const auto path = std::filesystem::absolute(std::filesystem::path(text), error);
@@ -158,6 +166,12 @@ std::string set_close_1000(Config& config, std::string_view text, Source) {
   return {};
 }
 
+std::string set_holder(Config& config, std::string_view text, Source) {
+  if (text != "auto" && text != "none") return "give auto or none";
+  config.holder = text == "none" ? HolderUse::none : HolderUse::automatic;
+  return {};
+}
+
 // clang-format off
 constexpr ConfigRow kRows[] = {
     {{"HOST", "127.0.0.1", "address", "Address or name that both ports listen on; beyond loopback both tokens are required"}, set_host},
@@ -172,6 +186,8 @@ constexpr ConfigRow kRows[] = {
     {{"TERMINAL_AUTO_ROLLBACK", "false", "boolean", "Flip back by itself if a flip goes wrong"}, set_flag<&Config::auto_rollback>, true},
     {{"TERMINAL_SHARDS", "cores", "1..64", "Event loops, each with its own thread and sessions; also --shards"}, set_number<&Config::shards, 1, 64>, true},
     {{"TERMINAL_RING_BYTES", "1MiB", "bytes", "Output kept for one session; memory is taken only as it fills"}, set_bytes<&Config::ring_bytes, 4 * kKiB>},
+    {{"TERMINAL_HOLDER", "auto", "auto, none", "auto: shells live with terminal-holder, which is started if there is none, and outlive the service; none: they end with the service; also --holder"}, set_holder, true},
+    {{"TERMINAL_EXACT", "true", "boolean", "false: bytes pass without staging pipes, so a crash loses or repeats some; for the control run of the tests"}, set_bool<&Config::exact>},
     {{"TERMINAL_DETACHED_TTL", "30min", "duration", "A session without a viewer ends after this; 0 = never"}, set_duration<&Config::detached_ttl, true>},
     {{"TERMINAL_SUSPENSION_TTL", "30min", "duration", "A suspended session ends after this; 0 = never"}, set_duration<&Config::suspension_ttl, true>},
     {{"MAX_TERMINAL_SESSIONS", "10000", "number", "Sessions of the service; more are refused"}, set_number<&Config::max_sessions, 1, kMaxCount>},
@@ -187,6 +203,7 @@ constexpr ConfigRow kRows[] = {
     {{"TERMINAL_HANDSHAKE_TIMEOUT", "10s", "duration", "From accept to the end of the WebSocket handshake"}, set_duration<&Config::handshake_timeout, false>},
     {{"TERMINAL_MAX_HALF_OPEN", "512", "number", "Connections that have not finished the handshake"}, set_number<&Config::max_half_open, 1, kMaxCount>},
     {{"TERMINAL_PING_INTERVAL", "30s", "duration", "Silence after which a viewer is pinged"}, set_duration<&Config::ping_interval, false>},
+    {{"TERMINAL_WS_COMPRESSION", "false", "boolean", "permessage-deflate for clients that offer it"}, set_bool<&Config::ws_compression>},
     {{"TERMINAL_CLOSE_1000", "keep", "keep, kill", "What a normal close (1000) of a legacy connection does to its session"}, set_close_1000},
     {{"SLACK_WEBHOOK", "unset", "URL", "Where alerts and rollback notices are posted", true}, set_webhook, true},
     {{"TERMINAL_LOG_DIR", "stderr", "path", "Directory of the log files; unset = the log goes to stderr"}, set_path<&Config::log_dir>, true},

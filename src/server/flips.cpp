@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
+#include "server/flags_text.h"
+
 namespace term::server {
 
 namespace {
@@ -113,8 +115,26 @@ net::awaitable<void> Flips::environment_changed(adapter::EnvironmentFlags enviro
   finished_.notify_all();
 }
 
+void Flips::restore(std::string_view text) {
+  flags_ = std::make_shared<const adapter::Flags>(flags_from_text(text, flags_->environment));
+  Shards& shards = operations_.shards();
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    auto& sessions = *shards.at(i).sessions;
+    sessions.publish(flags_);
+    if (!flags_->environment.legacy_mode) continue;
+    for (const auto& session : sessions.live()) {
+      const auto result = sessions.move(*session, adapter::all(Engine::legacy));
+      if (result.error)
+        spdlog::error("session.flip_failed id={} ERROR {}", result.id, result.error->detail);
+    }
+    for (const auto& project : sessions.projects().all())
+      (void)sessions.projects().move(project, Engine::legacy);
+  }
+}
+
 net::awaitable<void> Flips::publish(std::shared_ptr<const adapter::Flags> flags) {
   flags_ = flags;
+  if (on_change_) on_change_(to_text(*flags));
   auto set = [flags](Shard& shard) {
     shard.sessions->publish(flags);
     return true;

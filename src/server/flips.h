@@ -23,6 +23,12 @@ class Flips {
  public:
   Flips(Operations& operations, std::shared_ptr<const adapter::Flags> flags);
 
+  /// Before the loops run: the flags that an earlier process left (flags_text.h). With
+  /// TERMINAL_LEGACY_MODE every session is moved to legacy.
+  void restore(std::string_view text);
+  /// Called with the text of the flags whenever they change.
+  void on_change(std::function<void(const std::string&)> call) { on_change_ = std::move(call); }
+
   const adapter::Flags& flags() const { return *flags_; }
   const adapter::FlipJournal& journal() const { return journal_; }
   bool running() const { return running_; }
@@ -54,6 +60,7 @@ class Flips {
   adapter::FlipJournal journal_;
   Signal finished_;
   bool running_ = false;
+  std::function<void(const std::string&)> on_change_;
 };
 
 /// Flags as the configuration has them.

@@ -65,6 +65,12 @@ Verdict judge(const Service& service, const Report& report, const Owners& fresh)
   if (report.error_rate() > 1)
     verdict.degrade("error rate " + std::to_string(report.error_rate()) + " % > 1 %");
   if (report.counts.lost > 0) verdict.fail(std::to_string(report.counts.lost) + " sessions lost");
+  if (const Keeper* keeper = service.keeper()) {
+    if (keeper->status().status != "ok")
+      verdict.degrade("holder " + keeper->status().status + ": " + keeper->status().detail);
+    for (const auto& [id, why] : keeper->status().recovery.failed)
+      verdict.degrade("session " + id + " was not recovered: " + why);
+  }
   if (report.sessions >= service.config().max_sessions)
     verdict.degrade("MAX_TERMINAL_SESSIONS reached: new sessions are refused");
   return verdict;
@@ -74,6 +80,24 @@ Json engine_json(const Owners& owners) {
   return {{"sessions", to_string(owners.sessions)},
           {"streams", to_string(owners.streams)},
           {"telemetry", to_string(owners.telemetry)}};
+}
+
+Json holder_json(const Keeper* keeper) {
+  if (keeper == nullptr) return {{"status", "none"}, {"detail", "restarts are not survived"}};
+  const KeeperStatus& status = keeper->status();
+  Json failed = Json::array();
+  for (const auto& [id, why] : status.recovery.failed)
+    failed.push_back({{"id", id}, {"error", why}});
+  return {{"status", status.status},
+          {"detail", status.detail},
+          {"pid", status.pid},
+          {"lost", status.holders_lost},
+          {"recovered",
+           {{"sessions", status.recovery.adopted},
+            {"ended", status.recovery.ended},
+            {"failed", failed},
+            {"disagreements", status.recovery.disagreements},
+            {"took_ms", status.recovery.took.count()}}}};
 }
 
 Reply health(Service& service, Request) {
@@ -92,7 +116,7 @@ Reply health(Service& service, Request) {
               {"by_status", report.by_status}}},
             {"admission", {{"maintenance", false}, {"percentage", 100}}},
             {"store", {{"status", "none"}, {"detail", "state is kept in memory"}}},
-            {"holder", {{"status", "none"}, {"detail", "restarts are not survived"}}},
+            {"holder", holder_json(service.keeper())},
             {"uptime_ms", uptime.count()},
             {"started", iso_time(service.started_at())},
             {"version", service.version()}};

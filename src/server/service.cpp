@@ -37,6 +37,16 @@ StreamLimits stream_limits(const Config& config) {
   return limits;
 }
 
+/// Shells live with the holder where there is a directory to find it by.
+bool uses_holder(const Config& config) {
+  return config.holder == HolderUse::automatic && !config.state_dir.empty();
+}
+
+std::unique_ptr<PtySource> make_source(const Config& config, const Clock& clock) {
+  if (uses_holder(config)) return std::make_unique<HolderPtySource>();
+  return std::make_unique<LocalPtySource>(clock);
+}
+
 std::shared_ptr<const adapter::Flags> first_flags(const Config& config) {
   adapter::Flags flags;
   flags.environment = environment_flags(config);
@@ -49,7 +59,7 @@ Service::Service(Config config, Parts parts)
     : config_(std::move(config)),
       clock_(parts.clock),
       version_(std::move(parts.version)),
-      source_(parts.source ? std::move(parts.source) : std::make_unique<LocalPtySource>(clock_)),
+      source_(parts.source ? std::move(parts.source) : make_source(config_, clock_)),
       started_at_(clock_()),
       shards_(config_.shards,
               adapter::Sessions::Setup{
@@ -67,6 +77,8 @@ Service::Service(Config config, Parts parts)
       flips_(operations_, first_flags(config_)),
       user_(operations_, user_routes_, /*operator_port=*/false),
       operator_(operations_, operator_routes_, /*operator_port=*/true) {
+  if (auto* source = dynamic_cast<HolderPtySource*>(source_.get()))
+    keeper_ = std::make_unique<Keeper>(shards_, *source, config_, clock_);
   add_routes();
   add_pages(parts.pages);
 }
@@ -105,8 +117,24 @@ void Service::add_pages(std::span<const Page> pages) {
                      [page](const Request&) { return send_page(page); });
 }
 
+Result<void> Service::recover() {
+  if (!keeper_) return {};
+  if (auto opened = keeper_->open(nullptr); !opened) return opened;
+  arena_ = keeper_->arena();
+  flips_.restore(keeper_->service_books());
+  flips_.on_change([this](const std::string& text) { keeper_->write_service_books(text); });
+  keeper_->on_change([this] { (void)write_service_file(); });
+  const RecoveryReport& report = keeper_->status().recovery;
+  if (report.adopted + report.failed.size() > 0)
+    spdlog::info("service.recovered sessions={} ended={} failed={} disagreements={} ms={}",
+                 report.adopted, report.ended, report.failed.size(), report.disagreements.size(),
+                 report.took.count());
+  return {};
+}
+
 Result<void> Service::start() {
   if (auto locked = lock_state_dir(); !locked) return locked;
+  if (auto recovered = recover(); !recovered) return recovered;
   if (auto bound = user_.listen(config_.host, config_.ws_port); !bound) return bound;
   if (auto bound = operator_.listen(config_.host, config_.http_port); !bound) return bound;
   auto origins = config_.allowed_origins;
@@ -120,6 +148,8 @@ Result<void> Service::start() {
     spawn_logged(shard.io.get_executor(), "tick", tick(shard));
     spawn_logged(shard.io.get_executor(), "liveness", check_alive(shard));
   }
+  for (std::size_t i = 0; i < shards_.size(); ++i) shards_.at(i).sessions->thaw();
+  if (keeper_) keeper_->serve();
   user_.start();
   operator_.start();
   running_ = true;
@@ -141,26 +171,32 @@ void Service::stop() {
   const auto connections = [this](Shard& shard) {
     return shard.connections.size() + (shard.index == 0 ? user_.active() + operator_.active() : 0);
   };
-  each_connection([](Connection& c) { c.go_away("the service is stopping"); });
+  const std::string why = keeper_ ? "the service restarts; your shell goes on" : "the service stops";
+  each_connection([why](Connection& c) { c.go_away(why); });
   if (!wait_until_none(connections)) {
     each_connection([](Connection& c) { c.abort(); });
     (void)wait_until_none(connections);
   }
-  for (std::size_t i = 0; i < shards_.size(); ++i) {
-    Shard& shard = shards_.at(i);
-    net::post(shard.io, [&shard] {
-      for (const auto& session : shard.sessions->live())
-        (void)shard.sessions->close(*session, "the service stopped", 1001);
-    });
-  }
-  const auto work = [this](Shard& shard) { return shard.sessions->size() + operations_.leaving(); };
-  if (!wait_until_none(work))
-    spdlog::error("service.stop ERROR shells that did not end within {} s", kStopLimit.count());
+  if (!keeper_) end_sessions();
   shards_.stop();
   std::error_code ignored;
   if (!config_.state_dir.empty())
     std::filesystem::remove(config_.state_dir / "service.json", ignored);
   spdlog::info("service.stopped");
+}
+
+void Service::end_sessions() {
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    Shard& shard = shards_.at(i);
+    net::post(shard.io, [&shard] {
+      for (const auto& session : shard.sessions->live())
+        (void)shard.sessions->close(*session, "the service stopped", 1001);
+      shard.sessions->forget_ended();
+    });
+  }
+  const auto work = [this](Shard& shard) { return shard.sessions->size() + operations_.leaving(); };
+  if (!wait_until_none(work))
+    spdlog::error("service.stop ERROR shells that did not end within {} s", kStopLimit.count());
 }
 
 void Service::each_connection(const std::function<void(Connection&)>& act) {
@@ -236,11 +272,12 @@ Result<void> Service::write_service_file() const {
   if (config_.state_dir.empty()) return {};
   const auto path = config_.state_dir / "service.json";
   const auto next = config_.state_dir / "service.json.new";
-  const nlohmann::json json{{"pid", ::getpid()},
+  nlohmann::json json{{"pid", ::getpid()},
                             {"host", config_.host},
                             {"ws_port", ws_port()},
                             {"http_port", http_port()},
                             {"version", version_}};
+  if (keeper_) json["holder_pid"] = keeper_->status().pid;
   std::ofstream file(next, std::ios::trunc);
   file << json.dump() << "\n";
   file.close();

@@ -9,6 +9,7 @@
 #include "server/config.h"
 #include "server/flips.h"
 #include "server/http_server.h"
+#include "server/keeper.h"
 #include "server/operations.h"
 #include "server/shards.h"
 
@@ -27,17 +28,18 @@ class Service {
   struct Parts {
     Clock clock = monotonic_wall_clock();
     adapter::EngineFactory engines = adapter::make_engines;
-    std::unique_ptr<PtySource> source;  ///< Default: shells as children of this process.
+    std::unique_ptr<PtySource> source;  ///< Default: the holder's, or shells as our children.
     std::span<const Page> pages;        ///< Of the user port.
     std::string version = "0";
   };
   Service(Config config, Parts parts);
   ~Service();
 
-  /// Binds both ports, starts the loops, writes service.json. Errors: os_error; nothing runs then.
+  /// Goes on with the sessions that the holder keeps, binds both ports, starts the loops, writes
+  /// service.json. Errors: os_error, busy, bad_snapshot; nothing runs then.
   Result<void> start();
-  /// Stops accepting, tells the viewers, hangs up the shells, joins the loops. Without a holder the
-  /// shells end with the service.
+  /// Stops accepting, tells the viewers, joins the loops. The shells stay with the holder; without
+  /// one they end.
   void stop();
   /// SIGHUP: new values of the engine flags.
   void reload(const Config& config);
@@ -47,6 +49,7 @@ class Service {
   Shards& shards() { return shards_; }
   Operations& operations() { return operations_; }
   Flips& flips() { return flips_; }
+  const Keeper* keeper() const { return keeper_.get(); }  ///< Null without a holder.
   const Config& config() const { return config_; }
   const HttpServer& user_port() const { return user_; }
   const HttpServer& operator_port() const { return operator_; }
@@ -59,6 +62,8 @@ class Service {
   void add_pages(std::span<const Page> pages);
   net::awaitable<void> tick(Shard& shard);
   net::awaitable<void> check_alive(Shard& shard);
+  Result<void> recover();
+  void end_sessions();
   Result<void> lock_state_dir();
   Result<void> write_service_file() const;
   void each_connection(const std::function<void(Connection&)>& act);
@@ -70,9 +75,11 @@ class Service {
   std::string version_;
   std::unique_ptr<PtySource> source_;
   WallTime started_at_{};
+  std::shared_ptr<Arena> arena_;  ///< Outlives the sessions in it.
   Shards shards_;
   Operations operations_;
   Flips flips_;
+  std::unique_ptr<Keeper> keeper_;
   Router user_routes_;
   Router operator_routes_;
   HttpServer user_;

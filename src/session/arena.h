@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "session/durable.h"
+#include "session/mode_ledger.h"
 #include "session/types.h"
 #include "session/unique_fd.h"
 
@@ -63,7 +64,8 @@ struct SlotHeader {
   Durable pid;     ///< Of the child; 0 = none yet.
   Durable pts;     ///< The number N of /dev/pts/N, plus 1; 0 = none yet.
   Durable window;  ///< rows << 16 | cols.
-  Durable modes[64];  ///< The mode ledger's, see mode_ledger.h.
+  Durable closing; ///< 1: told to end; whoever finds it goes on with that.
+  ModeLedger modes;  ///< Of the terminal, at the oldest byte held.
   ArenaClient clients[kClients];
 };
 

@@ -129,6 +129,11 @@ std::optional<ExitStatus> LocalPtySource::exit_status(const Pty& pty) {
   return to_exit_status(info, clock_());
 }
 
+int pty_number(const Pty& pty) {
+  unsigned number = 0;
+  return ::ioctl(pty.fd.get(), TIOCGPTN, &number) == 0 ? static_cast<int>(number) : -1;
+}
+
 Result<void> set_window_size(const Pty& pty, WindowSize size) {
   const winsize cells = to_winsize(size);
   if (::ioctl(pty.fd.get(), TIOCSWINSZ, &cells) == 0) return {};

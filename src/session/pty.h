@@ -89,6 +89,8 @@ class LocalPtySource final : public PtySource {
 
 /// What a start that failed is to whoever asked for it (holder/start.h: Started, or Failed).
 Error start_error(std::string_view what, int error);
+/// The number N of /dev/pts/N; -1 when it cannot be told.
+int pty_number(const Pty& pty);
 /// TIOCSWINSZ. Errors: os_error.
 Result<void> set_window_size(const Pty& pty, WindowSize size);
 /// Is what is typed now shown, by the tty or by the shell's own line editor? False at a password

@@ -44,6 +44,7 @@ Session::Session(const net::any_io_executor& executor, PtySource& source, Turn& 
       ring_(setup.slot ? OutputRing(setup.slot->ring(), setup.slot->header().first,
                                     setup.slot->header().next)
                        : OutputRing(setup.ring_bytes, setup.next_offset)),
+      modes_(setup.slot ? &setup.slot->header().modes : &own_modes_),
       input_(setup.input_bytes),
       slot_(setup.slot),
       staging_(setup.staging),
@@ -51,7 +52,10 @@ Session::Session(const net::any_io_executor& executor, PtySource& source, Turn& 
       kill_timer_(executor),
       room_(executor),
       input_room_(executor),
-      adopted_(setup.adopted) {}
+      adopted_(setup.adopted) {
+  if (ring_.next() == setup.next_offset && setup.next_offset > 0 && !setup.slot)
+    modes_->restart(setup.next_offset);
+}
 
 Session::~Session() {
   // The descriptor belongs to pty_; Asio only watched it.
@@ -74,6 +78,10 @@ void Session::start(Pty pty, std::function<void(Session&)> on_end) {
   pty_ = std::move(pty);
   on_end_ = std::move(on_end);
   started_ = true;
+  if (slot_) {
+    slot_->header().pts.store(static_cast<std::uint64_t>(pty_number(pty_) + 1));
+    slot_->header().pid.store(static_cast<std::uint64_t>(pty_.pid));
+  }
   pty_ready_.assign(pty_.fd.get());
   spawn(executor_, id_, pump_output(shared_from_this()));
   source_.on_end(pty_, executor_, [self = shared_from_this()](const ExitStatus& status) {
@@ -133,6 +141,9 @@ Session::Turned Session::read_turn(std::size_t budget) {
 }
 
 ssize_t Session::read_some(std::size_t max) {
+  const Offset end = ring_.next() + max;
+  if (end > ring_.first() + ring_.capacity())
+    modes_->before_overwrite(ring_, end - ring_.capacity());
   if (staging_ != nullptr) return staging_->read_output(pty_.fd.get(), ring_, slot_->index(), max);
   // Room for more than the read will give would cost the ring that much of its oldest bytes.
   const auto space = ring_.writable(max);

@@ -129,6 +129,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void fail();
 
   const OutputRing& ring() const { return ring_; }
+  /// The modes of the terminal where byte `at` begins; `at` is held. Scans up to a sixteenth of the
+  /// ring: for an attach, not for each turn.
+  TerminalModes modes_at(Offset at) const { return modes_->at(ring_, at); }
 
   Result<void> attach(Viewer& viewer, const ViewerState& state);
   void detach(const Viewer& viewer);
@@ -188,6 +191,8 @@ class Session : public std::enable_shared_from_this<Session> {
   Owners owners_;
   EnginePorts ports_;
   OutputRing ring_;
+  ModeLedger own_modes_;
+  ModeLedger* modes_;  ///< In the slot, or our own.
   InputQueue input_;
   Pty pty_;
   std::optional<ArenaSlot> slot_;

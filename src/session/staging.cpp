@@ -155,6 +155,13 @@ Result<void> Staging::recover(Arena& arena, std::size_t shard, int output_pipe, 
   return recover_input(arena, shard, input_pipe);
 }
 
+void Staging::reset(Arena& arena, std::size_t shard, int output_pipe, int input_pipe) {
+  empty(output_pipe);
+  empty(input_pipe);
+  arena.staging(shard).output_phase.store(kIdle);
+  arena.staging(shard).input_phase.store(kQuiet);
+}
+
 Result<void> Staging::self_test() {
   UniqueFd pty(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
   std::array<char, 128> path{};

@@ -56,6 +56,8 @@ class Staging {
   /// Finishes what a killed service was in the middle of; may be repeated. Before any ring or
   /// client entry is looked at. Errors: bad_snapshot (what the arena says cannot be), os_error.
   static Result<void> recover(Arena& arena, std::size_t shard, int output_pipe, int input_pipe);
+  /// Where recover() failed: the pipes are emptied, and what was in them is lost.
+  static void reset(Arena& arena, std::size_t shard, int output_pipe, int input_pipe);
   /// Does this kernel splice to and from a pty? Asked once at the start. Errors: os_error.
   static Result<void> self_test();
 

@@ -1,0 +1,87 @@
+// What lets sessions outlive this process: the arena they live in, the books they leave there, and
+// going on with them.
+
+#include "adapter/sessions.h"
+
+namespace term::adapter {
+
+void Sessions::live_in(Arena& arena, Staging* staging) {
+  arena_ = &arena;
+  staging_ = staging;
+}
+
+Result<void> Sessions::register_with(const Books& books, const EnginePorts& ports) {
+  const SessionSnapshot& snapshot = books.snapshot;
+  const SessionId& id = snapshot.session.id;
+  if (auto in = ports.sessions->import_session(snapshot.session); !in) return in;
+  if (auto in = ports.streams->import_session(id, snapshot.stream); !in) {
+    (void)ports.sessions->release(id);
+    return in;
+  }
+  if (auto in = ports.telemetry->import_session(id, snapshot.session.project_id, snapshot.telemetry);
+      !in) {
+    (void)ports.sessions->release(id);
+    (void)ports.streams->release(id);
+    return in;
+  }
+  return {};
+}
+
+Result<std::shared_ptr<Session>> Sessions::adopt(Books books, ArenaSlot slot, Pty& pty,
+                                                 bool frozen) {
+  const SessionId id = books.snapshot.session.id;
+  if (sessions_.contains(id))
+    return Error{Errc::session_exists, "session " + id + " is held twice"};
+  Session::Setup setup{id, books.snapshot.session.project_id, books.owners,
+                       engines_.of(books.owners), sizes_.ring_bytes, sizes_.input_bytes};
+  setup.slot = slot;
+  setup.staging = staging_;
+  setup.adopted = true;
+  auto session = std::make_shared<Session>(executor_, source_, turn_, std::move(setup));
+  // The slot is the truth about bytes; the rest of the stream is as the books have it.
+  StreamRecord& stream = books.snapshot.stream;
+  stream.first_offset = session->ring().first();
+  stream.next_offset = session->ring().next();
+  stream.pid = pty.pid;
+  stream.open = true;
+  stream.exit.reset();
+  if (auto in = register_with(books, session->ports()); !in) return in.error();
+  session->restore_input(books.queued);
+  sessions_.emplace(id, Entry{.session = session});
+  ++counts_.adopted;
+  if (frozen) session->freeze();
+  session->start(std::move(pty), [this](Session& s) { ended(s); });
+  return session;
+}
+
+void Sessions::freeze() {
+  frozen_ = true;
+  for (const auto& [id, entry] : sessions_) entry.session->freeze();
+}
+
+void Sessions::thaw() {
+  frozen_ = false;
+  for (const auto& [id, entry] : sessions_) {
+    entry.session->thaw();
+    settle(*entry.session, "taken over");
+    note(*entry.session);
+  }
+}
+
+MoveResult Sessions::move(Session& session, const Owners& to) {
+  MoveResult result = move_session(session, engines_, to);
+  if (result.moved) note(session);
+  return result;
+}
+
+void Sessions::note(const Session& session) {
+  if (!session.slot() || frozen_) return;
+  const auto it = sessions_.find(session.id());
+  if (it == sessions_.end() || !it->second.registered) return;
+  const auto books = books_of(session, /*queued=*/false);
+  if (!books) return;  // Lost from its registry: look_after() says so.
+  if (auto written = session.slot()->books().write(to_text(*books)); !written)
+    session.telemetry().error(session.id(), "books", written.error().detail);
+}
+
+}  // namespace term::adapter
