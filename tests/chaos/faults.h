@@ -37,7 +37,7 @@ class Fault {
   virtual std::string run(World& world, const Step& step) = 0;
 };
 
-/// cut, stall, end, stop-program, flip (faults_clients.cpp).
+/// cut, away, stall, end, stop-program, flip (faults_clients.cpp).
 std::vector<std::unique_ptr<Fault>> client_faults();
 /// kill, stop-service, stop-holder, kill-holder, full-disk, clock (faults_service.cpp).
 std::vector<std::unique_ptr<Fault>> service_faults();

@@ -66,6 +66,20 @@ class Cut final : public Fault {
   }
 };
 
+/// A client comes back late. Of a session that prints on unasked it must be told what is gone; of
+/// any other it must get all.
+class Away final : public Fault {
+ public:
+  std::string name() const override { return "away"; }
+  std::string run(World& world, const Step& step) override {
+    Fleet::Member* member = world.fleet.pick(step.target);
+    if (member == nullptr) return "nobody there";
+    const Millis time(100 + step.a % 4000);
+    member->writer->stay_away(time);
+    return member->id + " for " + std::to_string(time.count()) + " ms";
+  }
+};
+
 /// A client does not read for a while.
 class Stall final : public Fault {
  public:
@@ -155,6 +169,7 @@ class Flip final : public Fault {
 std::vector<std::unique_ptr<Fault>> client_faults() {
   std::vector<std::unique_ptr<Fault>> faults;
   faults.push_back(std::make_unique<Cut>());
+  faults.push_back(std::make_unique<Away>());
   faults.push_back(std::make_unique<Stall>());
   faults.push_back(std::make_unique<End>());
   faults.push_back(std::make_unique<StopProgram>());

@@ -15,8 +15,9 @@ using test::SteadyClock;
 
 namespace {
 
-/// How long the viewers of an ended session may take to hear of it.
+/// Viewers of an ended session are waited for until nothing has come for so long.
 constexpr Millis kViewersLast{2000};
+constexpr Millis kLongestFinish{120'000};
 constexpr std::size_t kLongestPaste = 24 * 1024;
 
 /// `word N word N …` after the line's first word, of the last such line; with `count` of them.
@@ -65,8 +66,25 @@ Fleet::Fleet(test::EventLoop& loop, test::ClientLog& log, Totals& totals, Option
   loop_.on_beat([this] { beat(); });
 }
 
-void Fleet::add() {
+std::string Fleet::next_kind() const {
   const std::string& kind = options_.kinds[made_ % options_.kinds.size()];
+  return kind == "free" ? kind + std::to_string(flood_share() / 1024) : kind;
+}
+
+std::uint64_t Fleet::flood_share() const {
+  const auto floods = std::ranges::count_if(options_.kinds, [](const auto& kind) {
+    const test::Role role = test::role_of(kind + "-");
+    return role.free_kib > 0 || role.block > test::kRecordBytes;
+  });
+  // Each byte is sent to every client of its session.
+  const auto readers = options_.sessions + options_.viewers;
+  const auto share = options_.flood_bytes_per_second * options_.kinds.size() /
+                     std::max<std::uint64_t>(1, readers * static_cast<std::uint64_t>(floods));
+  return std::max<std::uint64_t>(share, 16 * 1024);
+}
+
+void Fleet::add() {
+  const std::string kind = next_kind();
   const test::Role role = test::role_of(kind + "-");
   auto member = std::make_unique<Member>();
   // The seed is part of the name, and so of every byte.
@@ -74,14 +92,8 @@ void Fleet::add() {
   member->random.seed(options_.seed ^ made_);
   member->viewers_wanted = options_.viewers / options_.sessions +
                            (made_ % options_.sessions < options_.viewers % options_.sessions);
-  if (role.block > test::kRecordBytes) {
-    const auto floods = std::ranges::count_if(
-        options_.kinds, [](const auto& k) { return test::role_of(k + "-").block > 16; });
-    const double share = static_cast<double>(floods) * static_cast<double>(options_.sessions) /
-                         static_cast<double>(options_.kinds.size());
-    member->rate = static_cast<double>(options_.flood_bytes_per_second) / std::max(share, 1.0) *
-                   static_cast<double>(test::kRecordBytes) / static_cast<double>(role.block);
-  }
+  if (role.block > test::kRecordBytes)
+    member->rate = static_cast<double>(flood_share() * test::kRecordBytes / role.block);
   member->writer = std::make_unique<ResumingClient>(
       loop_, log_,
       ResumingClient::Options{.port = options_.port, .session = member->id, .create = true});
@@ -131,7 +143,9 @@ void Fleet::drive(Member& member, SteadyClock::time_point now, double seconds) {
 bool Fleet::all_attached() const {
   if (members_.size() < options_.sessions) return false;
   return std::ranges::all_of(members_, [](const auto& member) {
-    const auto there = [](const auto& client) { return client->attached() || client->ended(); };
+    const auto there = [](const auto& client) {
+      return client->attached() || client->ended() || client->away();
+    };
     return there(member->writer) && (member->writer->greeted() || member->writer->ended()) &&
            (member->viewers.size() == member->viewers_wanted || member->ending) &&
            std::ranges::all_of(member->viewers, there);
@@ -141,7 +155,9 @@ bool Fleet::all_attached() const {
 Fleet::Member* Fleet::pick(std::uint64_t target) {
   for (std::size_t i = 0; i < members_.size(); ++i) {
     Member& member = *members_[(target + i) % members_.size()];
-    if (!member.ending && !member.writer->ended() && member.writer->greeted()) return &member;
+    if (!member.ending && !member.writer->ended() && member.writer->attached() &&
+        member.writer->greeted())
+      return &member;
   }
   return nullptr;
 }
@@ -170,13 +186,15 @@ Millis Fleet::take_longest_wait() {
 void Fleet::finish(Millis at_most) {
   loop_.run_until([&] { return all_attached(); }, at_most / 2);
   finishing_ = true;
+  finishing_since_ = SteadyClock::now();
   for (auto& member : members_) {
     if (member->ending || member->writer->ended()) continue;
     const auto any = static_cast<int>(member->random() % 200);
     end(*member, any < 20 ? test::Ending{.signal = any < 10 ? SIGKILL : SIGTERM}
                           : test::Ending{.code = any});
   }
-  loop_.run_until([&] { return members_.empty(); }, at_most);
+  loop_.run_until([&] { return members_.empty() || SteadyClock::now() - last_news() > at_most; },
+                  kLongestFinish);
   for (auto& member : members_) {
     totals_.failures.push_back(member->id + " has not ended");
     judge(*member);
@@ -184,9 +202,21 @@ void Fleet::finish(Millis at_most) {
   members_.clear();
 }
 
-bool Fleet::over(const Member& member, SteadyClock::time_point now) const {
+SteadyClock::time_point Fleet::last_news() const {
+  SteadyClock::time_point last = finishing_since_;
+  for (const auto& member : members_) last = std::max(last, heard_at(*member));
+  return last;
+}
+
+SteadyClock::time_point Fleet::heard_at(const Member& member) {
+  auto last = std::max(member.ended_at, member.writer->heard_at());
+  for (const auto& viewer : member.viewers) last = std::max(last, viewer->heard_at());
+  return last;
+}
+
+bool Fleet::over(const Member& member, SteadyClock::time_point now) {
   if (!member.writer->ended()) return false;
-  return now - member.ended_at > kViewersLast ||
+  return now - heard_at(member) > kViewersLast ||
          std::ranges::all_of(member.viewers, [](const auto& viewer) { return viewer->ended(); });
 }
 

@@ -22,7 +22,7 @@ class Fleet {
     std::uint64_t seed = 0;
     std::size_t sessions = 12;
     std::size_t viewers = 0;  ///< Beside the writers, spread over the sessions.
-    std::uint64_t flood_bytes_per_second = 6 * 1024 * 1024;  ///< All floods together.
+    std::uint64_t flood_bytes_per_second = 6 * 1024 * 1024;  ///< To all clients.
     std::vector<std::string> kinds;                          ///< Of the sessions, in turn.
   };
   /// A session, its clients and its pace.
@@ -54,13 +54,19 @@ class Fleet {
   /// The longest wait of any client since the last call.
   test::Millis take_longest_wait();
 
-  /// Types the endings of all, and waits for them. What has not ended by then counts as lost.
+  /// Types the endings of all, and waits for them. What has not ended when nothing has come for
+  /// this long counts as lost.
   void finish(test::Millis at_most);
 
  private:
   void add();
   void drive(Member& member, test::SteadyClock::time_point now, double seconds);
-  bool over(const Member& member, test::SteadyClock::time_point now) const;
+  static bool over(const Member& member, test::SteadyClock::time_point now);
+  static test::SteadyClock::time_point heard_at(const Member& member);
+  test::SteadyClock::time_point last_news() const;
+  std::string next_kind() const;
+  /// Bytes a second for each flood, so that all clients together read what the options say.
+  std::uint64_t flood_share() const;
   void judge(Member& member);
   void judge_exit(const Member& member);
   void judge_output(test::ResumingClient& client, std::optional<std::uint64_t> printed);
@@ -72,6 +78,7 @@ class Fleet {
   std::vector<std::unique_ptr<Member>> members_;
   std::size_t made_ = 0;
   bool finishing_ = false;
+  test::SteadyClock::time_point finishing_since_{};
   test::SteadyClock::time_point last_beat_;
 };
 

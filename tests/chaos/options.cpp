@@ -19,7 +19,7 @@ constexpr const char* kUsage = R"(chaos: numbered sessions, checked byte by byte
   --minutes=N | --steps=N | --kills=N | --handovers=N | --flips=N
                         how long; the last three also leave only that fault in the schedule,
                         unless --faults says otherwise
-  --faults=A,B,...      only these: cut, stall, flip, kill, restart, upgrade, end, bad-binary,
+  --faults=A,B,...      only these: cut, away, stall, flip, kill, restart, upgrade, end, bad-binary,
                         stop-service, stop-holder, stop-program, kill-holder, full-disk, clock
   --sessions=N --viewers=N --flood-mib=N --pause-ms=N --kinds=text,binary,heavy,typing,free
   --control             with exactness switched off: must find losses, and says so
@@ -91,7 +91,7 @@ Options read_options(int argc, char** argv) {
   const Setters known = setters(options);
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
-    if (argument == "--help" || argument == "-h") {
+    if (argument == "--help" || argument == "--usage") {
       std::fputs(kUsage, stdout);
       std::exit(0);
     }

@@ -15,6 +15,7 @@ constexpr std::size_t kBlock = 8;
 constexpr std::size_t kPlacedBy = 96;
 /// How far from its place a piece is looked for; more than any ring holds.
 constexpr std::uint64_t kReach = 4 * 1024 * 1024;
+constexpr std::size_t kFreeKib = 256;
 constexpr std::string_view kEndingMark =
     "\x7f"
     "end.of.in";
@@ -155,7 +156,8 @@ Role role_of(const std::string& session) {
   if (kind == "binary" || kind == "typing") role.flavour = Flavour::binary;
   if (kind == "heavy") role.flavour = Flavour::heavy;
   if (kind == "text" || kind == "binary" || kind == "heavy") role.block = 8 * 1024;
-  role.free = kind == "free";
+  if (kind.starts_with("free"))
+    role.free_kib = kind.size() > 4 ? std::stoul(kind.substr(4)) : kFreeKib;
   return role;
 }
 

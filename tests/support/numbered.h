@@ -76,10 +76,11 @@ std::optional<Ending> read_ending(std::string_view record);
 struct Role {
   Flavour flavour = Flavour::text;
   std::uint64_t seed = 0;
-  std::size_t block = 16;  ///< Bytes printed for each record typed.
-  bool free = false;       ///< Prints without being asked, too.
+  std::size_t block = 16;    ///< Bytes printed for each record typed.
+  std::size_t free_kib = 0;  ///< Prints so much a second without being asked.
 };
-/// Kinds: text, binary, heavy (8 KiB a record), typing (16 bytes a record), free.
+/// Kinds: text, binary, heavy (8 KiB a record), typing (16 bytes a record), free or free256 (text,
+/// 256 KiB a second).
 Role role_of(const std::string& session);
 /// Printed before anything is typed; when it comes the program listens.
 inline constexpr std::size_t kGreetingBytes = 64;

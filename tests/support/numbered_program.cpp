@@ -25,9 +25,8 @@ namespace {
 using namespace term::test;
 using Clock = std::chrono::steady_clock;
 
-/// Of a `free` session: so much each step, 2 MiB/s.
-constexpr std::size_t kFreeBytes = 8 * 1024;
-constexpr auto kFreeStep = std::chrono::milliseconds(4);
+/// A `free` session prints its share this often.
+constexpr auto kFreeStep = std::chrono::milliseconds(8);
 constexpr int kCannotReport = 97;
 
 class Program {
@@ -63,14 +62,14 @@ class Program {
   void turn() {
     pollfd tty{STDIN_FILENO, POLLIN, 0};
     if (printed_ < allowed_) tty.events |= POLLOUT;
-    ::poll(&tty, 1, role_.free ? static_cast<int>(kFreeStep.count()) : -1);
+    ::poll(&tty, 1, role_.free_kib > 0 ? static_cast<int>(kFreeStep.count()) : -1);
     if ((tty.revents & POLLIN) != 0) read_input();
     // Hung up, and nothing left to read: nobody will ever end us.
     if ((tty.revents & POLLHUP) != 0 && (tty.revents & POLLIN) == 0) std::_Exit(kCannotReport);
     if ((tty.revents & POLLOUT) != 0) print();
-    if (role_.free && !ending_ && printed_ == allowed_ && Clock::now() >= next_free_) {
+    if (role_.free_kib > 0 && !ending_ && printed_ == allowed_ && Clock::now() >= next_free_) {
       next_free_ = Clock::now() + kFreeStep;
-      allowed_ += kFreeBytes;
+      allowed_ += role_.free_kib * 1024 * static_cast<std::uint64_t>(kFreeStep.count()) / 1000;
     }
   }
 
@@ -82,7 +81,7 @@ class Program {
     rest_.append(part.data(), static_cast<std::size_t>(n));
     while (!ending_ && take_input()) {
     }
-    if (!role_.free) {
+    if (role_.free_kib == 0) {
       const auto due = kGreetingBytes + input_.at() / kRecordBytes * role_.block;
       if (due > allowed_) allowed_ = due;
     }

@@ -33,7 +33,7 @@ void ResumingClient::beat(SteadyClock::time_point now) {
   if (outstanding() == 0) last_byte_ = now;
   if (ended_) return;
   if (!socket_.connected()) {
-    if (now < retry_at_) return;
+    if (now < std::max(retry_at_, away_until_)) return;
     trying_since_ = now;
     std::string target = "/terminal/" + options_.session;
     if (known_ || !options_.create) target += "?create=false";
@@ -120,7 +120,7 @@ void ResumingClient::gap(const Json& message) {
   if (from != received_ || to <= from) violation("gap " + message.dump() + where());
   ++log_.gaps;
   log_.gap_bytes += to - from;
-  if (!role_.free) violation("gap " + message.dump() + where());
+  if (role_.free_kib == 0) violation("gap " + message.dump() + where());
   received_ = to;
   check_.skip(to - from);
   last_byte_ = SteadyClock::now();
@@ -137,7 +137,7 @@ void ResumingClient::output(std::string_view payload) {
   received_ += payload.size();
   const auto now = SteadyClock::now();
   longest_wait_ = std::max(longest_wait_, std::chrono::duration_cast<Millis>(now - last_byte_));
-  last_byte_ = now;
+  last_byte_ = heard_at_ = now;
   acknowledge(kAcknowledgeEvery);
 }
 
@@ -171,7 +171,7 @@ void ResumingClient::closed(int code, const std::string& reason) {
 }
 
 std::uint64_t ResumingClient::outstanding() const {
-  if (role_.free) return 0;
+  if (role_.free_kib > 0) return 0;
   const auto due = kGreetingBytes + typed_ / kRecordBytes * role_.block;
   return due > check_.at() ? due - check_.at() : 0;
 }
@@ -225,9 +225,11 @@ Millis ResumingClient::take_longest_wait() {
   return std::exchange(longest_wait_, Millis(0));
 }
 
-void ResumingClient::stop() {
-  ended_ = true;
-  if (socket_.connected()) socket_.cut(false);
+void ResumingClient::stay_away(Millis time) {
+  away_until_ = SteadyClock::now() + time;
+  socket_.cut(true);
+  // It comes back late of its own will.
+  lost_at_ = away_until_;
 }
 
 void ResumingClient::violation(const std::string& text) {

@@ -74,7 +74,10 @@ class ResumingClient final : FrameSocket::Listener {
   const Options& options() const { return options_; }
   /// The longest time without a byte while some were due, since this was last asked.
   Millis take_longest_wait();
-  void stop();  ///< No reconnects any more.
+  SteadyClock::time_point heard_at() const { return heard_at_; }  ///< The last output.
+  /// Cuts the connection and comes back only after this time.
+  void stay_away(Millis time);
+  bool away() const { return SteadyClock::now() < away_until_; }
 
  private:
   void opened() override;
@@ -116,6 +119,8 @@ class ResumingClient final : FrameSocket::Listener {
   SteadyClock::time_point lost_at_{};
   SteadyClock::time_point retry_at_{};
   SteadyClock::time_point trying_since_{};
+  SteadyClock::time_point away_until_{};
+  SteadyClock::time_point heard_at_{};
   Millis back_off_{0};
   SteadyClock::time_point last_byte_{};
   Millis longest_wait_{0};
