@@ -38,7 +38,11 @@ std::size_t find_special(std::string_view bytes, std::size_t at) {
   while (at + kBlock <= bytes.size()) {
     const char* block = bytes.data() + at;
     unsigned char found = 0;
-    for (std::size_t i = 0; i < kBlock; ++i) found |= is_special(block[i]) ? 1 : 0;
+    for (std::size_t i = 0; i < kBlock; ++i) {
+      const char c = block[i];  // Not is_special(): of its branches no vectors are made.
+      found |= static_cast<unsigned char>((c == kEsc) | (c == kC1Lead) | (c == kShiftOut) |
+                                          (c == kShiftIn));
+    }
     if (found != 0) break;
     at += kBlock;
   }
@@ -256,6 +260,19 @@ std::size_t stop_within(TerminalModes& modes, std::string_view bytes,
   return bytes.size();
 }
 
+/// Behind a plain CSI at `at` that sets no mode, as most do not; `at` if it is anything else.
+std::size_t skip_other_csi(std::string_view bytes, std::size_t at) {
+  if (bytes.substr(at, 2) != "\x1B[") return at;
+  for (std::size_t end = at + 2; end < bytes.size(); ++end) {
+    const char c = bytes[end];
+    if (c >= ' ' && c <= '?') continue;
+    constexpr std::string_view kSetModes = "hlmnpqrsu";
+    const bool other = c >= '@' && c <= '~' && kSetModes.find(c) == std::string_view::npos;
+    return other ? end + 1 : at;
+  }
+  return at;
+}
+
 }  // namespace
 
 void TerminalModes::put(Mode mode, bool value) {
@@ -297,6 +314,10 @@ std::size_t scan_modes(TerminalModes& modes, std::string_view bytes) {
         ++at;
         continue;
       }
+    }
+    if (const std::size_t end = skip_other_csi(bytes, at); end > at) {
+      at = end;
+      continue;
     }
     const EscapeSequence sequence = read_escape(bytes, at);
     if (sequence.ending == Ending::cut) return stop_within(modes, bytes, sequence);

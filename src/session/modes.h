@@ -101,8 +101,12 @@ void append_settings(std::string& out, const TerminalModes& modes);
 void append_margins(std::string& out, const TerminalModes& modes);
 /// Pen and character sets, on a terminal that has all as when switched on.
 void append_drawing(std::string& out, const Drawing& drawing);
-/// Leaves the main screen, whose saved drawing is put in place; `now` is left plain.
-void append_alternate(std::string& out, const TerminalModes& modes);
+/// Puts `drawing` in place, goes to `place` and saves both with `save` (DECSC, DECSET 1049). The
+/// drawing is plain and there are no margins, before and after.
+void append_saved_cursor(std::string& out, const Drawing& drawing, std::string_view place,
+                         std::string_view save);
+/// Leaves the main screen with what is saved there; `place` is the sequence that goes to it.
+void append_alternate(std::string& out, const TerminalModes& modes, std::string_view place);
 /// From any state to that of a terminal just switched on, on the main screen. Neither clears the
 /// screen nor the scrollback, makes nothing answer and ends a sequence that was cut off.
 std::string soft_reset();

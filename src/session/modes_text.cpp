@@ -77,15 +77,23 @@ void append_drawing(std::string& out, const Drawing& drawing) {
   if (drawing.shifted == 3) out += "\x1Bo";
 }
 
-void append_alternate(std::string& out, const TerminalModes& modes) {
+void append_saved_cursor(std::string& out, const Drawing& drawing, std::string_view place,
+                         std::string_view save) {
+  append_drawing(out, drawing);
+  if (drawing.origin != 0) append_private(out, 6, true);
+  out.append(place).append(save).append(kPlainDrawing);
+  if (drawing.origin != 0) append_private(out, 6, false);
+}
+
+void append_alternate(std::string& out, const TerminalModes& modes, std::string_view place) {
   append_kitty(out, modes, 0);
-  if (modes.has(Mode::main_saved)) append_drawing(out, modes.saved[0]);
-  out.append("\x1B[?1049h").append(kPlainDrawing).append(kPlainKeyboard);
+  append_saved_cursor(out, modes.saved[0], place, "\x1B[?1049h");
+  out += kPlainKeyboard;
 }
 
 std::string mode_preamble(const TerminalModes& modes) {
   std::string out;
-  if (modes.alternate != 0) append_alternate(out, modes);
+  if (modes.alternate != 0) append_alternate(out, modes, {});
   append_settings(out, modes);
   append_margins(out, modes);
   append_drawing(out, modes.now);
@@ -95,10 +103,13 @@ std::string mode_preamble(const TerminalModes& modes) {
 
 std::string soft_reset() {
   // CAN ends whatever sequence was cut off. 1049 comes before DECSTR: it brings a saved pen back.
-  std::string out =
-      "\x18\x1B]8;;\x07\x1B[?2026l\x1B[?1049l\x1B[!p\x1B[4l\x1B[20l"
-      "\x1B[?1;5;6;9;12;45;69;1000;1001;1002;1003;1004;1005;1006;1015;1016;2004;2031;2048;9001l"
-      "\x1B[?7;25h\x1B>\x1B[0 q\x1B[r\x1B[>m";
+  std::string out = "\x18\x1B]8;;\x07\x1B[?2026l\x1B[?1049l\x1B[!p\x1B[4l\x1B[20l";
+  // One each: some terminals read the first number only, and libvterm 0.1.4 crashes on 17.
+  for (const unsigned number : {6U, 9U, 1000U, 1001U, 1002U, 1003U, 1005U, 1006U, 1015U, 1016U}) {
+    append_private(out, number, false);
+  }
+  for (const ModeNumber& known : kPrivateModes) append_private(out, known.number, known.inverted);
+  out += "\x1B>\x1B[0 q\x1B[r\x1B[>m";
   return out.append(kPlainDrawing).append(kPlainKeyboard);
 }
 

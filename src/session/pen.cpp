@@ -99,24 +99,20 @@ void apply_number(Pen& pen, unsigned number) {
   }
 }
 
-/// `base`: 30, 40 or 50.
-void append_colour(std::string& out, const Colour& colour, unsigned base) {
-  if (colour.kind == Colour::none) return;
+/// The numbers of one colour; `base`: 30, 40 or 50. Empty for the default.
+std::string colour_numbers(const Colour& colour, unsigned base) {
+  if (colour.kind == Colour::none) return {};
   const unsigned number = colour.value[0];
   if (colour.kind == Colour::palette && number < 16 && base != 50) {
-    out += ';' + std::to_string(number < 8 ? base + number : base + 60 + number - 8);
-    return;
+    return std::to_string(number < 8 ? base + number : base + 60 + number - 8);
   }
   // Colons for the underline only: a terminal that does not know 58 would take its numbers apart.
-  const char* separator = base == 50 ? ":" : ";";
-  out += ';' + std::to_string(base + 8) + separator;
-  if (colour.kind == Colour::palette) {
-    out.append("5").append(separator) += std::to_string(number);
-    return;
-  }
-  out += '2';
-  if (base == 50) out += ':';
+  const std::string separator = base == 50 ? ":" : ";";
+  std::string out = std::to_string(base + 8) + separator;
+  if (colour.kind == Colour::palette) return out + "5" + separator + std::to_string(number);
+  out += base == 50 ? "2:" : "2";
   for (const unsigned part : colour.value) out.append(separator) += std::to_string(part);
+  return out;
 }
 
 }  // namespace
@@ -159,9 +155,13 @@ void append_sgr(std::string& out, const Pen& pen) {
   }
   if (pen.underline == 1) out += ";4";
   if (pen.underline > 1) out += ";4:" + std::to_string(unsigned{pen.underline});
-  append_colour(out, pen.foreground, 30);
-  append_colour(out, pen.background, 40);
-  append_colour(out, pen.underline_colour, 50);
+  // A sequence of its own for each long one: libvterm 0.1.4 crashes on more than 16 numbers.
+  for (const std::string& colour :
+       {colour_numbers(pen.foreground, 30), colour_numbers(pen.background, 40),
+        colour_numbers(pen.underline_colour, 50)}) {
+    if (colour.empty()) continue;
+    out.append(colour.size() > 3 ? "m\x1B[" : ";").append(colour);
+  }
   out += 'm';
 }
 
