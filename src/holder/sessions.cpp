@@ -80,12 +80,13 @@ void signal_all(Holder* h, int signal) {
 bool ask_for_exit(Holder* h, uint32_t slot) {
   const Session& s = h->sessions[slot];
   PidfdInfo about{.mask = kPidfdInfoExit};
-  if (ioctl(s.pidfd, kPidfdGetInfo, &about) == 0 && (about.mask & kPidfdInfoExit) != 0) {
+  const bool answered = ioctl(s.pidfd, kPidfdGetInfo, &about) == 0;
+  if (answered && (about.mask & kPidfdInfoExit) != 0) {
     session_ended(h, slot, exit_of(about.exit_code));
     return true;
   }
-  // Not until its parent has reaped it; an old kernel never tells.
-  if (now_ms() - s.ended_ms < kAskMs && errno != ENOTTY && errno != EINVAL) return false;
+  // It tells once the parent has reaped it; an old kernel never does.
+  if (answered && now_ms() - s.ended_ms < kAskMs) return false;
   session_ended(h, slot, kUnknown);
   return true;
 }
@@ -174,7 +175,8 @@ bool advance_end(Holder* h) {
     h->killed = true;
     signal_all(h, SIGKILL);
   }
-  return h->alive == 0 || waited >= kKillMs + kUnkillableMs;
+  const bool told = h->service == nullptr || h->untold == 0;
+  return (h->alive == 0 && told) || waited >= kKillMs + kUnkillableMs;
 }
 
 void before_spawn(Holder* h) {

@@ -97,6 +97,9 @@ HolderProcess::~HolderProcess() {
     ::kill(process_.pid, SIGKILL);
     process_.wait();
   }
+  // The services of init mode outlive it, and write down who they are.
+  std::istringstream runs(contents(directory_.path("runs")));
+  for (std::string line; std::getline(runs, line);) ::kill(std::atoi(line.c_str() + 8), SIGKILL);
   if (log().find("ERROR: ") != std::string::npos ||
       log().find("runtime error") != std::string::npos) {
     ADD_FAILURE() << log();  // Of a sanitizer.

@@ -269,17 +269,12 @@ TEST(HolderSessions, StringsUpToTheLimitArrive) {
 }
 
 TEST(HolderSessions, TheLastDescriptorsAreKeptForConnections) {
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  HolderProcess holder;
-  const rlimit low{.rlim_cur = 100, .rlim_max = 100};
-  // The holder knows the limit of its start, so that one is lowered before it.
+  const HolderProcess holder;
   std::vector<std::string> argv{
       "/bin/sh", "-c", "ulimit -n 100; exec " TERM_HOLDER " --state-dir=" + holder.file("low")};
   Process small = start_process(argv, holder.file("low.log"));
   ASSERT_TRUE(eventually(
       [&] { return contents(holder.file("low.log")).find("ready") != std::string::npos; }));
-  (void)low;
   Peer peer(holder.file("low"));
   Packet refused;
   uint32_t started = 0;
