@@ -91,6 +91,7 @@ class Dialect {
   virtual bool close_may_end() const { return true; }
   virtual WindowSize default_size() const { return {.rows = 24, .cols = 80}; }
 
+  /// Terminal input, if any, is the last of the commands: half taken it must be carried alone.
   virtual std::vector<Command> decode(bool text, std::string_view payload) = 0;
 
   /// Output bytes as a frame; nothing = send them untouched in a binary frame.
@@ -111,6 +112,12 @@ class Dialect {
   virtual void exited(const ExitStatus& /*status*/, Frames& /*out*/) {}
   virtual void error(std::string_view code, std::string_view message, bool fatal, Frames& out) = 0;
   virtual void pong(const std::string& /*t*/, Frames& /*out*/) {}
+
+  /// All it remembers between frames, as JSON text or empty: what restore() needs in another
+  /// process to go on in mid-stream.
+  virtual std::string state() const { return {}; }
+  /// Errors: bad_snapshot.
+  virtual Result<void> restore(std::string_view /*state*/) { return {}; }
 };
 
 /// Which dialect, and which session, an upgrade asks for.
@@ -130,6 +137,8 @@ Result<Choice> choose_dialect(const Upgrade& upgrade);
 std::unique_ptr<Dialect> make_native_dialect();
 std::unique_ptr<Dialect> make_raw_dialect();
 std::unique_ptr<Dialect> make_legacy_dialect();
+/// By its name(); nothing for an unknown one.
+std::unique_ptr<Dialect> make_dialect(std::string_view name);
 
 /// Control messages larger than this are refused.
 inline constexpr std::size_t kMaxControlBytes = 64 * 1024;

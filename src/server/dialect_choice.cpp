@@ -69,6 +69,12 @@ Error unknown_protocol(const std::vector<std::string>& offered) {
 
 }  // namespace
 
+std::unique_ptr<Dialect> make_dialect(std::string_view name) {
+  for (const auto make : {make_native_dialect, make_raw_dialect, make_legacy_dialect})
+    if (auto dialect = make(); dialect->name() == name) return dialect;
+  return nullptr;
+}
+
 Result<Choice> choose_dialect(const Upgrade& upgrade) {
   Choice choice;
   const auto& query = upgrade.target.query;

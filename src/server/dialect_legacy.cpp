@@ -1,10 +1,13 @@
 // The legacy JSON dialect, "L" (reference/origin.md 1.6 to 1.9).
 
+#include <algorithm>
 #include <cctype>
 #include <nlohmann/json.hpp>
 
 #include "server/dialect.h"
 #include "server/json_read.h"
+#include "session/json_fields.h"
+#include "session/snapshot_json.h"
 #include "session/utf8.h"
 
 namespace term::server {
@@ -92,12 +95,13 @@ class LegacyDialect final : public Dialect {
   }
 
   std::optional<Frame> dress(std::string_view bytes) override {
-    const std::string text = utf8_.feed(bytes);
+    const std::string text = feed(bytes);
     if (text.empty()) return Frame{.text = true, .payload = {}};  // All held back.
     return stream(text);
   }
   std::optional<Frame> finish() override {
     const std::string text = utf8_.finish();
+    tail_.clear();
     if (text.empty()) return std::nullopt;
     return stream(text);
   }
@@ -113,7 +117,7 @@ class LegacyDialect final : public Dialect {
       return;
     }
     // Two generations of clients: one reads `buffered`, the other `history`.
-    const std::string replay = utf8_.feed(info.replay);
+    const std::string replay = feed(info.replay);
     if (!replay.empty()) put(out, {{"type", "buffered"}, {"data", replay}, {"sessionId", id}});
     put(out, merge({{"type", "reconnected"}}, place));
     put(out, {{"type", "history"}, {"data", replay}});
@@ -146,7 +150,36 @@ class LegacyDialect final : public Dialect {
   }
   void pong(const std::string&, Frames& out) override { put(out, {{"type", "pong"}}); }
 
+  std::string state() const override {
+    return Json{{"tail", base64_encode(tail_)}, {"focused", focused_}, {"allFocused", all_focused_}}
+        .dump(-1, ' ', false, Json::error_handler_t::replace);
+  }
+  Result<void> restore(std::string_view state) override {
+    if (state.empty()) return {};
+    const Json json = Json::parse(state, nullptr, /*allow_exceptions=*/false);
+    if (!json.is_object()) return Error{Errc::bad_snapshot, "dialectState: expected an object"};
+    std::optional<Error> error;
+    JsonFields fields(json, "dialectState.", error);
+    std::string tail;
+    fields.text("tail", tail);
+    fields.boolean("focused", focused_);
+    fields.texts("allFocused", [&](const std::string& id) { all_focused_.push_back(id); });
+    if (error) return *error;
+    const auto bytes = base64_decode(tail);
+    if (!bytes || incomplete_utf8_tail(*bytes) != bytes->size())
+      return Error{Errc::bad_snapshot, "dialectState.tail: expected the start of a character"};
+    (void)feed(*bytes);
+    return {};
+  }
+
  private:
+  /// As Utf8Stream::feed, and remembers what it holds back.
+  std::string feed(std::string_view bytes) {
+    std::string text = utf8_.feed(bytes);
+    tail_ += bytes.substr(bytes.size() - std::min<std::size_t>(bytes.size(), 4));
+    tail_.erase(0, tail_.size() - utf8_.held());
+    return text;
+  }
   static Json merge(Json into, const Json& from) {
     into.update(from);
     return into;
@@ -165,6 +198,7 @@ class LegacyDialect final : public Dialect {
   }
 
   Utf8Stream utf8_;
+  std::string tail_;  ///< What utf8_ holds back.
   bool focused_ = true;
   std::vector<SessionId> all_focused_;
 };

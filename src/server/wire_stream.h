@@ -23,6 +23,8 @@
 #include <memory>
 #include <string>
 
+#include "server/frame_scan.h"
+
 namespace term::server {
 
 namespace net = boost::asio;
@@ -36,8 +38,9 @@ class WireStream {
   static constexpr std::size_t kMaxPending = 256 * 1024;
 
   /// `prefix`: bytes that were read from the socket already and are to be read again first.
-  WireStream(net::ip::tcp::socket socket, std::string prefix)
-      : wire_(std::make_shared<Wire>(std::move(socket), std::move(prefix))) {}
+  /// `keep`: most bytes kept of what was received and not handled yet.
+  WireStream(net::ip::tcp::socket socket, std::string prefix, std::size_t keep)
+      : wire_(std::make_shared<Wire>(std::move(socket), std::move(prefix), keep)) {}
 
   executor_type get_executor() const { return wire_->socket.get_executor(); }
 
@@ -48,8 +51,34 @@ class WireStream {
   /// Called whenever pending() falls to 0 or the socket fails.
   void on_drained(std::function<void()> call) { wire_->on_drained = std::move(call); }
   bool failed() const { return static_cast<bool>(wire_->error); }
-  /// Ends the connection without ceremony; pending bytes are given up.
+  /// Ends the connection without ceremony; pending bytes are given up. Says nothing to the other
+  /// end as long as somebody else has the descriptor, too.
   void abort() { wire_->abort(); }
+
+  // For a hand-over.
+  /// Neither receives nor sends what is pending until thaw(); takes whatever Beast still writes.
+  void freeze() {
+    wire_->frozen = true;
+    wire_->changed.cancel();
+  }
+  void thaw() { wire_->thaw(); }
+  /// Beast waits for bytes and has been given none: of all it was given, nothing is under way.
+  bool asking() const { return wire_->asking; }
+  /// The message that Beast delivered last is handled.
+  void handled() { wire_->received.delivered(); }
+  /// It will not be carried any more.
+  void keep_nothing() { wire_->received.give_up(); }
+  bool carriable() const { return wire_->received.complete() && !failed(); }
+  int native_handle() { return wire_->socket.native_handle(); }
+  /// What another stream must be given to read first.
+  std::string unhandled() const {
+    return std::string(wire_->received.bytes()) + wire_->prefix.substr(wire_->read_again);
+  }
+  std::string unsent() const { return wire_->pending.substr(wire_->flushed); }
+  /// Bytes that the kernel is to get before any others. While frozen.
+  void send_first(std::string bytes) { wire_->pending = std::move(bytes); }
+  /// What Beast writes is dropped while this is on: the client has had it already.
+  void swallow(bool on) { wire_->swallows = on; }
 
   template <class Buffers, class Token>
   auto async_read_some(const Buffers& buffers, Token&& token) {
@@ -78,19 +107,10 @@ class WireStream {
   }
 
  private:
-  struct Wire : std::enable_shared_from_this<Wire> {
-    Wire(net::ip::tcp::socket s, std::string p)
-        : socket(std::move(s)), prefix(std::move(p)), room(socket.get_executor()) {
-      room.expires_at(net::steady_timer::time_point::max());
-      socket.non_blocking(true);
-    }
-
-    /// Hands what it can to the kernel and keeps the rest; never blocks.
+  /// The first parts of a buffer sequence, as system calls want them.
+  struct Parts {
     template <class Buffers>
-    std::size_t take(const Buffers& buffers) {
-      std::array<iovec, 16> parts{};
-      std::size_t count = 0;
-      std::size_t total = 0;
+    explicit Parts(const Buffers& buffers) {
       for (auto it = net::buffer_sequence_begin(buffers);
            it != net::buffer_sequence_end(buffers) && count < parts.size(); ++it) {
         const net::const_buffer part(*it);
@@ -98,7 +118,26 @@ class WireStream {
         parts[count++] = {const_cast<void*>(part.data()), part.size()};
         total += part.size();
       }
+    }
+    std::array<iovec, 16> parts{};
+    std::size_t count = 0;
+    std::size_t total = 0;
+  };
+
+  struct Wire : std::enable_shared_from_this<Wire> {
+    Wire(net::ip::tcp::socket s, std::string p, std::size_t keep)
+        : socket(std::move(s)),
+          prefix(std::move(p)),
+          received(keep),
+          changed(socket.get_executor(), net::steady_timer::time_point::max()) {
+      socket.non_blocking(true);
+    }
+
+    /// Hands what it can to the kernel and keeps the rest; never blocks.
+    std::size_t take(const Parts& given) {
+      const auto& [parts, count, total] = given;
       std::size_t done = 0;
+      if (swallows) return total;
       if (pending.empty() && !error) done = send(parts.data(), count);
       if (error) return total;
       for (std::size_t i = 0; i < count; ++i) {
@@ -137,7 +176,54 @@ class WireStream {
                         });
     }
 
+    /// What was received already first, then what the socket has; 0 = nothing yet. Never blocks.
+    std::size_t receive(Parts& into, boost::system::error_code& ec) {
+      std::size_t n = 0;
+      if (read_again < prefix.size()) {
+        for (std::size_t i = 0; i < into.count; ++i) {
+          const auto& part = into.parts[i];
+          n += prefix.copy(static_cast<char*>(part.iov_base), part.iov_len, read_again + n);
+        }
+        read_again += n;
+        if (read_again == prefix.size()) {
+          prefix = {};
+          read_again = 0;
+        }
+      } else {
+        n = receive_new(into, ec);
+      }
+      std::size_t left = n;
+      for (std::size_t i = 0; i < into.count && left > 0; ++i) {
+        const std::size_t here = std::min(left, into.parts[i].iov_len);
+        received.given({static_cast<const char*>(into.parts[i].iov_base), here});
+        left -= here;
+      }
+      return n;
+    }
+
+    std::size_t receive_new(Parts& into, boost::system::error_code& ec) {
+      msghdr message{};
+      message.msg_iov = into.parts.data();
+      message.msg_iovlen = into.count;
+      ssize_t n = 0;
+      do {
+        n = ::recvmsg(socket.native_handle(), &message, MSG_DONTWAIT);
+      } while (n < 0 && errno == EINTR);
+      if (n == 0) ec = net::error::eof;
+      if (n < 0 && errno != EAGAIN) ec = {errno, boost::system::system_category()};
+      if (n <= 0) return 0;
+      moved += static_cast<std::size_t>(n);
+      return static_cast<std::size_t>(n);
+    }
+
+    void thaw() {
+      frozen = false;
+      changed.cancel();
+      if (!pending.empty()) flush_later();
+    }
+
     void flush() {
+      if (frozen) return;  // thaw() goes on.
       const iovec rest{pending.data() + flushed, pending.size() - flushed};
       flushed += send(&rest, 1);
       if (error) return;
@@ -145,7 +231,7 @@ class WireStream {
       pending.clear();
       pending.shrink_to_fit();  // An idle connection keeps no buffer.
       flushed = 0;
-      room.cancel();
+      changed.cancel();
       if (closing) shut_down();
       if (on_drained) on_drained();
     }
@@ -155,7 +241,7 @@ class WireStream {
       error = ec;
       pending.clear();
       flushed = 0;
-      room.cancel();
+      changed.cancel();
       if (on_drained) on_drained();
     }
 
@@ -173,38 +259,55 @@ class WireStream {
     }
 
     net::ip::tcp::socket socket;
-    std::string prefix;
+    std::string prefix;          ///< To be read before the socket.
+    std::size_t read_again = 0;  ///< Bytes at the front of `prefix` that were read.
+    ReceivedFrames received;
     std::string pending;
     std::size_t flushed = 0;  ///< Bytes at the front of `pending` that the kernel has.
     std::uint64_t moved = 0;
-    net::steady_timer room;
+    net::steady_timer changed;  ///< Cancelled when there is room, or it is frozen or thawed.
     boost::system::error_code error;
     std::function<void()> on_drained;
     bool flushing = false;
     bool closing = false;
+    bool asking = false;  ///< Beast waits for bytes.
+    bool frozen = false;
+    bool swallows = false;
   };
 
+  /// Waits for the socket to be readable and reads in our own turn: whatever was taken from the
+  /// kernel is accounted for (reliability.md 2.4 b).
   template <class Buffers>
   struct ReadOp {
     std::shared_ptr<Wire> wire;
     Buffers buffers;
-    bool started = false;
+    enum class At { start, change, socket } at = At::start;
     template <class Self>
-    void operator()(Self& self, boost::system::error_code ec = {}, std::size_t n = 0) {
-      if (!started) {
-        started = true;
-        if (!wire->prefix.empty()) {
-          n = net::buffer_copy(buffers, net::buffer(wire->prefix));
-          wire->prefix.erase(0, n);
-          return net::post(wire->socket.get_executor(),
-                           [self = std::move(self), n]() mutable { self.complete({}, n); });
-        }
-        auto& socket = wire->socket;
-        const Buffers into = buffers;
-        return socket.async_read_some(into, std::move(self));
+    void operator()(Self& self, boost::system::error_code ec = {}, std::size_t = 0) {
+      if (at == At::start) {
+        wire->received.asked();
+        wire->asking = true;
       }
-      wire->moved += n;
-      self.complete(ec, n);
+      if (at != At::socket) ec = {};  // `changed` fires by being cancelled.
+      if (wire->error) ec = wire->error;
+      if (!ec && wire->frozen) {
+        at = At::change;
+        auto& changed = wire->changed;
+        return changed.async_wait(std::move(self));
+      }
+      Parts into(buffers);
+      std::size_t n = 0;
+      const bool ready = at == At::socket || wire->read_again < wire->prefix.size();
+      if (!ec && ready && into.total > 0) n = wire->receive(into, ec);
+      if (!ec && n == 0 && into.total > 0) {
+        at = At::socket;
+        auto& socket = wire->socket;
+        return socket.async_wait(net::socket_base::wait_read, std::move(self));
+      }
+      wire->asking = false;
+      if (at != At::start) return self.complete(ec, n);
+      net::post(wire->socket.get_executor(),
+                [self = std::move(self), ec, n]() mutable { self.complete(ec, n); });
     }
   };
 
@@ -214,11 +317,12 @@ class WireStream {
     Buffers buffers;
     template <class Self>
     void operator()(Self& self, boost::system::error_code = {}, std::size_t = 0) {
-      if (wire->pending.size() - wire->flushed >= kMaxPending && !wire->error) {
-        auto& room = wire->room;
-        return room.async_wait(std::move(self));  // Cancelled once there is room.
+      const bool full = wire->pending.size() - wire->flushed >= kMaxPending;
+      if (full && !wire->error && !wire->frozen) {
+        auto& changed = wire->changed;
+        return changed.async_wait(std::move(self));
       }
-      const std::size_t n = wire->take(buffers);
+      const std::size_t n = wire->take(Parts(buffers));
       const auto ec = wire->error;
       net::post(wire->socket.get_executor(),
                 [self = std::move(self), ec, n]() mutable { self.complete(ec, ec ? 0 : n); });

@@ -10,6 +10,7 @@
 #include <boost/beast/http/string_body.hpp>
 
 #include "server/gate.h"
+#include "session/ids.h"
 #include "session/replay.h"
 #include "session/snapshot_json.h"
 
@@ -20,17 +21,17 @@ namespace http = boost::beast::http;
 
 WsConnection::WsConnection(Shard& shard, Operations& operations, net::ip::tcp::socket socket,
                            Upgrade upgrade, Choice choice)
-    : shard_(shard),
-      operations_(operations),
+    : ViewerConnection(shard, operations, std::move(choice)),
       upgrade_(std::move(upgrade)),
-      choice_(std::move(choice)),
-      dialect_(std::move(choice_.dialect)),
-      ws_(WireStream(std::move(socket), std::move(upgrade_.leftover))),
-      viewer_(shard.io.get_executor()) {
-  viewer_.id = shard.new_viewer_id();
+      // Most that is received and not handled: one message, with the heads of its fragments.
+      ws_(WireStream(std::move(socket), std::move(upgrade_.leftover),
+                     2 * operations.config().max_message_bytes + 64 * 1024)) {
+  serves_ = dialect_ != nullptr;
+  keep_handshake_fields(upgrade_.headers);
+  shard_.connections.insert(this);
 }
 
-net::awaitable<bool> WsConnection::accept() {
+void WsConnection::set_options() {
   const auto& config = operations_.config();
   websocket::stream_base::timeout timeout{};
   timeout.handshake_timeout = config.handshake_timeout;
@@ -39,23 +40,47 @@ net::awaitable<bool> WsConnection::accept() {
   ws_.set_option(timeout);
   ws_.read_message_max(config.max_message_bytes);
   ws_.auto_fragment(false);  // One frame a turn, straight from the ring.
+  websocket::permessage_deflate deflate;
+  deflate.server_enable = adopted_ ? !extensions_.empty() : config.ws_compression;
+  // A process that takes the connection over has not seen what the client sent before; what we
+  // send may refer to nothing before, whoever sends it (reliability.md 2.4 f).
+  deflate.client_no_context_takeover = true;
+  deflate.compLevel = 3;
+  deflate.msg_size_threshold = 64;
+  ws_.set_option(deflate);
+}
+
+net::awaitable<bool> WsConnection::accept() {
+  if (!adopted_) co_await hold();  // Another process may accept it.
+  if (over_) co_return false;
+  set_options();
   const std::string protocol(dialect_ ? dialect_->subprotocol() : std::string_view{});
-  ws_.set_option(websocket::stream_base::decorator([protocol](websocket::response_type& response) {
+  std::string extensions;
+  ws_.set_option(websocket::stream_base::decorator([&](websocket::response_type& response) {
     if (!protocol.empty()) response.set(http::field::sec_websocket_protocol, protocol);
     response.set(http::field::server, "terminal-service");
+    extensions = std::string(response[http::field::sec_websocket_extensions]);
   }));
-  http::request<http::string_body> request{http::verb::get, upgrade_.raw_target, 11};
+  http::request<http::string_body> request{http::verb::get, "/", 11};
   for (const auto& [name, value] : upgrade_.headers) request.insert(name, value);
+  ws_.next_layer().swallow(adopted_);
   auto [ec] = co_await ws_.async_accept(request, kNoThrow);
-  if (ec) co_return false;
-  open_ = true;
+  ws_.next_layer().swallow(false);
+  if (ec || over_) co_return false;
+  if (adopted_ && extensions != extensions_) {
+    spdlog::error("connection.adopt session={} ERROR other extensions: \"{}\", not \"{}\"",
+                  choice_.session, extensions, extensions_);
+    co_return false;
+  }
+  extensions_ = std::move(extensions);
+  upgrade_.headers.shrink_to_fit();
+  accepted_ = open_ = true;
   ws_.next_layer().on_drained([this] { wake(); });
   co_return true;
 }
 
 net::awaitable<void> WsConnection::refuse(std::shared_ptr<WsConnection> self, int code,
                                           std::string reason) {
-  shard_.connections.insert(this);
   // A browser that offered a subprotocol and gets none never sees the close code.
   if (std::ranges::find(upgrade_.protocols, "terminal.v1") != upgrade_.protocols.end())
     dialect_ = make_native_dialect();
@@ -66,24 +91,12 @@ net::awaitable<void> WsConnection::refuse(std::shared_ptr<WsConnection> self, in
 }
 
 net::awaitable<void> WsConnection::run(std::shared_ptr<WsConnection> self) {
-  shard_.connections.insert(this);
   ++shard_.counts.opened;
   ++shard_.counts.by_dialect[std::string(dialect_->name())];
   const bool accepted = co_await accept();
-  if (!accepted) {
-    finish();
-    co_return;
-  }
-  // Some clients listen only one turn after `open` (reference/origin.md R-09).
-  co_await net::post(shard_.io, kNoThrow);
-  std::optional<AttachCommand> command =
-      AttachCommand{.client = "viewer-" + std::to_string(viewer_.id),
-                    .size = choice_.size,
-                    .token = choice_.token};
-  if (dialect_->attaches_itself()) command = co_await wait_for_attach();
-  bool attached = false;
-  if (command) attached = co_await attach(std::move(*command));
-  if (attached) {
+  bool serves = accepted && attached_;  // By the process before.
+  if (accepted && !attached_) serves = co_await be_attached();
+  if (serves) {
     writing_ = true;
     spawn_logged(shard_.io.get_executor(), "writer", write_output(self));
     co_await read_commands();
@@ -95,20 +108,42 @@ net::awaitable<void> WsConnection::run(std::shared_ptr<WsConnection> self) {
   finish();
 }
 
+net::awaitable<bool> WsConnection::be_attached() {
+  // Some clients listen only one turn after `open` (reference/origin.md R-09).
+  co_await net::post(shard_.io, kNoThrow);
+  // A name that no other process gives, nor this one to another.
+  std::optional<AttachCommand> command = AttachCommand{
+      .client = "viewer-" + std::to_string(viewer_.id) + make_session_id({}).substr(9),
+      .size = choice_.size,
+      .token = choice_.token};
+  const bool go = co_await hold();
+  if (!go) co_return false;
+  if (dialect_->attaches_itself()) command = co_await wait_for_attach();
+  if (!command) co_return false;
+  co_return co_await attach(std::move(*command));
+}
+
 net::awaitable<std::optional<AttachCommand>> WsConnection::wait_for_attach() {
-  net::steady_timer deadline(shard_.io, operations_.config().handshake_timeout);
+  attach_by_ =
+      std::chrono::steady_clock::now() + patience_.value_or(operations_.config().handshake_timeout);
+  net::steady_timer deadline(shard_.io, attach_by_);
   deadline.async_wait([weak = weak_from_this()](const boost::system::error_code& ec) {
-    if (const auto self = weak.lock(); self && !ec) self->abort();
+    const auto self = weak.lock();
+    if (!self || ec) return;
+    if (self->frozen_) self->late_ = true;
+    if (!self->frozen_) self->abort();
   });
   for (;;) {
-    buffer_.clear();
-    auto [ec, n] = co_await ws_.async_read(buffer_, kNoThrow);
+    co_await hold();
+    const bool written = co_await write_frames();
+    if (!written || over_) co_return std::nullopt;
+    if (!frames_.empty()) continue;  // Frozen on the way.
+    const auto ec = co_await read_message();
     if (ec) {
       broke_protocol(ec);
       co_return std::nullopt;
     }
-    const std::string_view payload(static_cast<const char*>(buffer_.data().data()), n);
-    auto commands = dialect_->decode(ws_.got_text(), payload);
+    auto commands = dialect_->decode(ws_.got_text(), message());
     if (commands.size() == 1) {
       if (auto* command = std::get_if<AttachCommand>(&commands.front())) {
         if (command->token.empty()) command->token = choice_.token;
@@ -118,8 +153,6 @@ net::awaitable<std::optional<AttachCommand>> WsConnection::wait_for_attach() {
     const auto* bad = commands.empty() ? nullptr : std::get_if<BadCommand>(&commands.front());
     bad_message(bad ? bad->code : "attach_first",
                 bad ? bad->message : "the first message must be attach");
-    const bool written = co_await write_frames();
-    if (!written) co_return std::nullopt;
   }
 }
 
@@ -138,10 +171,7 @@ net::awaitable<bool> WsConnection::attach(AttachCommand command) {
   request.create = choice_.create;
   auto opened = co_await operations_.open(shard_, std::move(request));
   if (!opened) {
-    const Error error = opened.error();
-    dialect_->error(to_string(error.code), error.detail, true, frames_);
-    co_await write_frames();
-    co_await close(close_code(error.code), error.detail);
+    co_await fail_attach(opened.error());
     co_return false;
   }
   session_ = std::move(opened->session);
@@ -162,10 +192,7 @@ net::awaitable<bool> WsConnection::attach(AttachCommand command) {
   const bool missing = counted && command.output && from < ring.first();
   if (missing) from = safe_replay_start(ring, ring.first());
   if (auto placed = place_viewer(command, from); !placed) {
-    const Error error = placed.error();
-    dialect_->error(to_string(error.code), error.detail, true, frames_);
-    co_await write_frames();
-    co_await close(close_code(error.code), error.detail);
+    co_await fail_attach(placed.error());
     co_return false;
   }
   // What is gone is said before where the stream goes on.
@@ -180,50 +207,31 @@ net::awaitable<bool> WsConnection::attach(AttachCommand command) {
   co_return true;
 }
 
-Result<void> WsConnection::place_viewer(const AttachCommand& command, Offset from) {
-  ViewerState state;
-  state.id = viewer_.id;
-  state.client = command.client;
-  state.dialect = dialect_->name();
-  state.role = role_ = command.role;
-  state.sent = state.acked = from;
-  state.window = operations_.config().viewer_window_bytes;
-  state.acks = dialect_->attaches_itself();
-  if (auto attached = shard_.sessions->attach(*session_, viewer_, state); !attached)
-    return attached;
-  attached_ = true;
-  // A client's numbering goes on where we have it, whatever it thinks it has.
-  input_next_ = command.input;
-  input_told_ = session_->streams().input_offsets(session_->id(), command.client).written;
-  if (command.size && command.role == ViewerRole::writer)
-    return session_->resize(viewer_, *command.size);
-  return {};
+net::awaitable<boost::system::error_code> WsConnection::read_message() {
+  const bool go = co_await hold();
+  if (!go) co_return net::error::operation_aborted;
+  buffer_.clear();
+  in_read_ = true;
+  auto [ec, n] = co_await ws_.async_read(buffer_, kNoThrow);
+  in_read_ = false;
+  if (ec) co_return ec;
+  // Frozen meanwhile: it is not handled yet, and is carried as it came.
+  const bool still = co_await hold();
+  if (!still) co_return net::error::operation_aborted;
+  ws_.next_layer().handled();
+  co_return ec;
 }
 
-Attached WsConnection::describe(const AttachCommand& command, bool created, std::string replay,
-                                Offset replay_until) const {
-  Attached info;
-  if (auto record = session_->sessions().find(session_->id())) {
-    info.session = std::move(*record);
-  } else {
-    info.session.id = session_->id();  // It just ended; its last output is still to be had.
-    info.session.project_id = session_->project();
-    info.session.status = SessionState::closed;
-  }
-  info.tier = created ? "new" : "warm";
-  info.owners = session_->owners();
-  info.replay_until = replay_until;
-  const auto offsets = session_->streams().input_offsets(session_->id(), command.client);
-  info.input = offsets == InputOffsets{} ? command.input : offsets.written;
-  info.window = operations_.config().viewer_window_bytes;
-  info.replay = std::move(replay);
-  return info;
+std::string_view WsConnection::message() const {
+  const auto data = buffer_.cdata();
+  return {static_cast<const char*>(data.data()), data.size()};
 }
 
 net::awaitable<void> WsConnection::read_commands() {
+  const std::string before = std::exchange(untaken_before_, {});
+  if (!before.empty()) co_await take_input(before);
   for (;;) {
-    buffer_.clear();
-    auto [ec, n] = co_await ws_.async_read(buffer_, kNoThrow);
+    const auto ec = co_await read_message();
     if (ec) {
       if (ec == websocket::error::closed) {
         close_code_ = ws_.reason().code;
@@ -234,111 +242,12 @@ net::awaitable<void> WsConnection::read_commands() {
       co_return;
     }
     quiet_checks_ = 0;
-    const std::string_view payload(static_cast<const char*>(buffer_.data().data()), n);
-    auto commands = dialect_->decode(ws_.got_text(), payload);
+    auto commands = dialect_->decode(ws_.got_text(), message());
     for (auto& command : commands) co_await handle(std::move(command));
     // Answers that the client does not fetch must not pile up: no more questions then.
-    while (frames_.size() > 256 && open_) co_await viewer_.wake.wait();
-    if (n > 64 * 1024) buffer_ = {};  // An idle connection keeps no large buffer.
-    if (closing_) continue;           // Drained until the client's close frame.
+    while (frames_.size() > 256 && open_) co_await rest(viewer_.wake);
+    if (buffer_.size() > 64 * 1024) buffer_ = {};  // An idle connection keeps no large buffer.
   }
-}
-
-bool WsConnection::may(const Command& command) {
-  const bool acts = std::holds_alternative<FocusCommand>(command) ||
-                    std::holds_alternative<SuspendCommand>(command) ||
-                    std::holds_alternative<ResumeCommand>(command) ||
-                    std::holds_alternative<RenameCommand>(command) ||
-                    std::holds_alternative<CloseCommand>(command);
-  return !acts || role_ == ViewerRole::writer;  // The engine refuses typing and resizing.
-}
-
-net::awaitable<void> WsConnection::handle(Command command) {
-  if (!may(command)) {
-    answer({Errc::not_permitted, "a viewer only watches"});
-  } else if (const auto* input = std::get_if<InputCommand>(&command)) {
-    co_await take_input(input->view());
-  } else if (const auto* resize = std::get_if<ResizeCommand>(&command)) {
-    if (auto done = session_->resize(viewer_, resize->size); !done) answer(done.error());
-  } else if (const auto* ack = std::get_if<AckCommand>(&command)) {
-    if (auto done = session_->acked(viewer_, ack->output); !done) answer(done.error());
-    wake();
-  } else if (const auto* focus = std::get_if<FocusCommand>(&command)) {
-    const auto done = co_await operations_.focus(session_->id(), focus->focused);
-    if (!done) answer(done.error());
-  } else if (std::holds_alternative<SuspendCommand>(command)) {
-    co_await suspend_project();
-  } else if (std::holds_alternative<ResumeCommand>(command)) {
-    co_await resume_project();
-  } else if (auto* rename = std::get_if<RenameCommand>(&command)) {
-    if (auto done = shard_.sessions->rename(*session_, rename->name); !done) answer(done.error());
-  } else if (std::holds_alternative<CloseCommand>(command)) {
-    (void)shard_.sessions->close(*session_, "closed by its user", 4001, &viewer_);
-  } else if (const auto* ping = std::get_if<PingCommand>(&command)) {
-    dialect_->pong(ping->t, frames_);
-    wake();
-  } else if (const auto* bad = std::get_if<BadCommand>(&command)) {
-    bad_message(bad->code, bad->message);
-  } else {
-    bad_message("bad_message", "attach: this connection is attached already");
-  }
-}
-
-net::awaitable<void> WsConnection::take_input(std::string_view bytes) {
-  bool exempt = false;
-  while (!bytes.empty() && open_) {
-    auto taken = session_->input(viewer_, input_next_, bytes);
-    if (!taken) {
-      answer(taken.error());
-      break;
-    }
-    bytes.remove_prefix(*taken);
-    input_next_ += *taken;
-    if (bytes.empty()) break;
-    if (session_->queued_input() == 0) {
-      // It was full, but the pty took all of it at once: nobody is left to wake us.
-      co_await net::post(shard_.io, kNoThrow);
-      continue;
-    }
-    // The queue is full: the socket is not read until it has room, so the client feels it.
-    if (!exempt) session_->set_exempt(viewer_, exempt = true);
-    wake();
-    co_await session_->input_room().wait();
-  }
-  if (exempt) session_->set_exempt(viewer_, false);
-  if (session_->streams().may_write(session_->id())) suspended_told_ = false;
-  if (session_->started() && !session_->ended() && !suspended_told_ &&
-      !session_->streams().may_write(session_->id())) {
-    suspended_told_ = true;
-    dialect_->suspended(session_->id(), 1, frames_);
-    wake();
-  }
-}
-
-net::awaitable<void> WsConnection::suspend_project() {
-  const auto count = co_await operations_.suspend(session_->project(), session_->id());
-  suspended_told_ = true;
-  dialect_->suspended(session_->id(), count, frames_);
-  wake();
-}
-
-net::awaitable<void> WsConnection::resume_project() {
-  const auto records = co_await operations_.resume(session_->project(), session_->id());
-  suspended_told_ = false;
-  dialect_->resumed(session_->id(), records.size(), frames_);
-  wake();
-}
-
-void WsConnection::bad_message(const std::string& code, const std::string& message) {
-  ++shard_.counts.bad_messages;
-  if (session_) session_->telemetry().error(session_->id(), code, message);
-  // A client that sends nothing but nonsense must not make us hoard answers.
-  if (frames_.size() < 64) dialect_->error(code, message, false, frames_);
-  wake();
-}
-
-void WsConnection::answer(Error error) {
-  bad_message(std::string(to_string(error.code)), error.detail);
 }
 
 void serve_websocket(Shard& shard, Operations& operations, net::ip::tcp::socket socket,
@@ -354,6 +263,36 @@ void refuse_websocket(Shard& shard, Operations& operations, net::ip::tcp::socket
                                                    std::move(upgrade), Choice{});
   spawn_logged(shard.io.get_executor(), "refusal",
                connection->refuse(connection, code, std::move(reason)));
+}
+
+Result<void> adopt_websocket(Shard& shard, Operations& operations, UniqueFd socket,
+                             std::string_view state) {
+  auto carried = carried_state_from_json(state);
+  if (!carried) return carried.error();
+  Choice choice{.dialect = make_dialect(carried->dialect),
+                .session = carried->session,
+                .project = carried->project,
+                .path = carried->path,
+                .size = carried->size,
+                .create = carried->create,
+                .token = carried->token};
+  if (!choice.dialect)
+    return Error{Errc::bad_snapshot, "connection.dialect: expected native, raw or legacy"};
+  if (!valid_session_id(choice.session))
+    return Error{Errc::bad_snapshot, "connection.session: expected a session id"};
+  Upgrade upgrade;
+  upgrade.headers = std::move(carried->headers);
+  upgrade.leftover = std::move(carried->received);
+  auto wire = adopt_socket(shard, std::move(socket));
+  if (!wire) return wire.error();
+  auto connection = std::make_shared<WsConnection>(shard, operations, std::move(*wire),
+                                                   std::move(upgrade), std::move(choice));
+  if (auto restored = connection->restore(std::move(*carried)); !restored) {
+    shard.connections.erase(connection.get());
+    return restored;
+  }
+  spawn_logged(shard.io.get_executor(), "connection", connection->run(connection));
+  return {};
 }
 
 }  // namespace term::server

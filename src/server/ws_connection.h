@@ -7,14 +7,15 @@
 #include <optional>
 #include <string>
 
-#include "server/connection.h"
+#include "server/viewer_connection.h"
 #include "server/wire_stream.h"
 
 namespace term::server {
 
 /// One reader, one writer, one viewer. The writer alone writes messages; the reader feeds commands
 /// to the session and stops reading while the session's input queue is full.
-class WsConnection final : public Connection, public std::enable_shared_from_this<WsConnection> {
+class WsConnection final : public ViewerConnection,
+                           public std::enable_shared_from_this<WsConnection> {
  public:
   WsConnection(Shard& shard, Operations& operations, net::ip::tcp::socket socket, Upgrade upgrade,
                Choice choice);
@@ -27,25 +28,28 @@ class WsConnection final : public Connection, public std::enable_shared_from_thi
   void go_away(const std::string& message) override;
   void abort() override;
 
- private:
-  using Stream = boost::beast::websocket::stream<WireStream, /*deflateSupported=*/false>;
+  void freeze() override;
+  bool quiet() const override;
+  void thaw() override;
+  std::optional<CarriedConnection> carry() override;
+  void forget() override;
+  /// Before run(): becomes the connection that another process described, frozen.
+  Result<void> restore(CarriedState state);
 
+ private:
+  using Stream = boost::beast::websocket::stream<WireStream, /*deflateSupported=*/true>;
+
+  void set_options();
   net::awaitable<bool> accept();
+  net::awaitable<bool> be_attached();
   net::awaitable<std::optional<AttachCommand>> wait_for_attach();
   net::awaitable<bool> attach(AttachCommand command);
-  Attached describe(const AttachCommand& command, bool created, std::string replay,
-                    Offset replay_until) const;
-  Result<void> place_viewer(const AttachCommand& command, Offset from);
+  net::awaitable<void> fail_attach(Error error);
 
   // Reading.
+  net::awaitable<boost::system::error_code> read_message();
   net::awaitable<void> read_commands();
-  net::awaitable<void> handle(Command command);
-  bool may(const Command& command);
-  net::awaitable<void> take_input(std::string_view bytes);
-  net::awaitable<void> suspend_project();
-  net::awaitable<void> resume_project();
-  void bad_message(const std::string& code, const std::string& message);
-  void answer(Error error);
+  std::string_view message() const;
   bool broke_protocol(const boost::system::error_code& ec);
 
   // Writing.
@@ -56,35 +60,31 @@ class WsConnection final : public Connection, public std::enable_shared_from_thi
   net::awaitable<bool> write_frames();
   net::awaitable<void> end_output();
   net::awaitable<void> close(int code, std::string reason);
-  void wake() { viewer_.wake.notify_all(); }
-  void leave_session();
+  void begin_closing();
   net::awaitable<void> linger();
   void finish();
 
-  Shard& shard_;
-  Operations& operations_;
+  bool ending() const;
+
   Upgrade upgrade_;
-  Choice choice_;
-  std::unique_ptr<Dialect> dialect_;
   Stream ws_;
   boost::beast::flat_buffer buffer_;
-  Viewer viewer_;
-  std::shared_ptr<Session> session_;
-  Dialect::Frames frames_;  ///< To be written before the next output.
-  Offset input_next_ = 0;   ///< Number of the next input byte.
-  Offset input_told_ = 0;   ///< Last acknowledgement sent.
-  ViewerRole role_ = ViewerRole::writer;
-  bool attached_ = false;
-  bool open_ = false;     ///< Between the handshake and the end.
   bool closing_ = false;  ///< The close frame is on its way.
   bool writing_ = false;
-  bool suspended_told_ = false;
-  bool lingers_ = false;   ///< We closed it for what the client sends, and more of it may come.
-  int close_code_ = 1006;  ///< As the client gave it.
-  std::string close_reason_;
+  bool lingers_ = false;  ///< We closed it for what the client sends, and more of it may come.
   std::uint64_t moved_ = 0;
   unsigned quiet_checks_ = 0;
   bool ping_due_ = false;
+
+  std::string extensions_;          ///< As we answered them.
+  std::optional<Millis> patience_;  ///< For `attach`; none = as configured.
+  std::chrono::steady_clock::time_point attach_by_;
+  bool late_ = false;      ///< The time for `attach` ran out while frozen.
+  bool adopted_ = false;   ///< The client has had its 101 from another process.
+  bool accepted_ = false;  ///< It has had it.
+  bool serves_ = true;     ///< Not only refused.
+  bool in_read_ = false;   ///< The reader is in Beast.
+  bool writer_rests_ = false;
 };
 
 }  // namespace term::server

@@ -29,18 +29,24 @@ bool near_the_edge(const OutputRing& ring, Offset first) {
 
 net::awaitable<void> WsConnection::write_output(std::shared_ptr<WsConnection> self) {
   while (open_) {
-    bool ok = co_await write_news();
-    if (ok) ok = co_await write_frames();
-    if (!ok || closing_) break;
-    if (ping_due_) {
+    bool wrote = false;
+    if (!frozen_) {
+      bool ok = co_await write_news();
+      if (ok) ok = co_await write_frames();
+      if (!ok || closing_) break;
+    }
+    if (ping_due_ && !frozen_) {
       ping_due_ = false;
       auto [ec] = co_await ws_.async_ping({}, kNoThrow);
       if (ec) break;
       moved_ += kPingBytes;  // Our own ping is no sign of life.
     }
-    const bool wrote = co_await write_next();
+    if (!frozen_) wrote = co_await write_next();
     if (closing_) break;
-    if (!wrote && open_) co_await viewer_.wake.wait();
+    if (wrote || !open_) continue;
+    writer_rests_ = true;
+    co_await viewer_.wake.wait();
+    writer_rests_ = false;
   }
   writing_ = false;
   if (!closing_) ws_.next_layer().abort();
@@ -50,15 +56,20 @@ net::awaitable<void> WsConnection::write_output(std::shared_ptr<WsConnection> se
 }
 
 net::awaitable<bool> WsConnection::write_frames() {
-  while (!frames_.empty()) {
+  while (!frames_.empty() && (!frozen_ || closing_)) {
     wake();  // The reader may wait for room here.
-    const Dialect::Frames frames = std::exchange(frames_, {});
-    for (const Frame& frame : frames) {
+    Dialect::Frames frames = std::exchange(frames_, {});
+    std::size_t written = 0;
+    while (written < frames.size() && (!frozen_ || closing_)) {
+      const Frame& frame = frames[written++];
       if (frame.payload.empty()) continue;
       ws_.text(frame.text);
       auto [ec, n] = co_await ws_.async_write(net::buffer(frame.payload), kNoThrow);
       if (ec) co_return false;
     }
+    // Frozen on the way: the others go on before what came meanwhile.
+    const auto next = frames.begin() + static_cast<std::ptrdiff_t>(written);
+    frames_.insert(frames_.begin(), std::move_iterator(next), std::move_iterator(frames.end()));
   }
   co_return true;
 }
@@ -90,7 +101,8 @@ net::awaitable<bool> WsConnection::write_news() {
     input_told_ = written;
     dialect_->input_written(written, frames_);
   }
-  if (news.close_now) {
+  if (news.close_now && !frozen_) {
+    begin_closing();
     const bool ok = co_await write_frames();
     if (ok) co_await close(*news.close_code, news.close_reason);
     co_return ok;
@@ -123,7 +135,8 @@ net::awaitable<bool> WsConnection::write_bytes(const Delivery& delivery) {
   const auto spans = ring.read(delivery.first, size);
   std::string copied;
   std::string_view bytes(spans[0].data(), spans[0].size());
-  if (!spans[1].empty() || near_the_edge(ring, delivery.first)) {
+  // Compressing takes several turns of the loop.
+  if (!extensions_.empty() || !spans[1].empty() || near_the_edge(ring, delivery.first)) {
     copied = ring.copy(delivery.first, size);
     bytes = copied;
   }
@@ -148,6 +161,7 @@ net::awaitable<bool> WsConnection::write_bytes(const Delivery& delivery) {
 }
 
 net::awaitable<void> WsConnection::end_output() {
+  begin_closing();
   if (auto rest = dialect_->finish()) frames_.push_back(std::move(*rest));
   const int code = viewer_.news.close_code.value_or(1000);
   if (code == 4000)
@@ -156,10 +170,25 @@ net::awaitable<void> WsConnection::end_output() {
     dialect_->exited(session_->exit_status().value_or(ExitStatus{}), frames_);
   const bool written = co_await write_frames();
   if (written) co_await close(code, viewer_.news.close_reason);
+  if (!written) ws_.next_layer().abort();
+}
+
+net::awaitable<void> WsConnection::fail_attach(Error error) {
+  begin_closing();
+  dialect_->error(to_string(error.code), error.detail, true, frames_);
+  co_await write_frames();
+  co_await close(close_code(error.code), error.detail);
+}
+
+void WsConnection::begin_closing() {
+  closing_ = true;
+  frozen_ = false;  // It ends here, in this process.
+  ws_.next_layer().keep_nothing();
+  ws_.next_layer().thaw();
 }
 
 net::awaitable<void> WsConnection::close(int code, std::string reason) {
-  closing_ = true;
+  begin_closing();
   if (reason.size() > 120) reason.resize(120);  // RFC 6455 5.5: at most 123 bytes with the code.
   while (incomplete_utf8_tail(reason) > 0) reason.pop_back();
   websocket::close_reason why(static_cast<websocket::close_code>(code));
@@ -174,7 +203,8 @@ bool WsConnection::broke_protocol(const boost::system::error_code& ec) {
   if (ec != websocket::error::message_too_big && ec != websocket::condition::protocol_violation)
     return false;
   ++shard_.counts.bad_messages;
-  closing_ = lingers_ = true;
+  begin_closing();
+  lingers_ = true;
   return true;
 }
 
@@ -193,19 +223,6 @@ net::awaitable<void> WsConnection::linger() {
   ws_.next_layer().abort();
 }
 
-void WsConnection::leave_session() {
-  if (attached_) {
-    attached_ = false;
-    shard_.sessions->detach(*session_, viewer_, close_code_);
-    const bool by_reason = close_code_ == 1000 && (close_reason_ == "Session closed by user" ||
-                                                   close_reason_ == "Kill terminal test");
-    const bool by_config =
-        close_code_ == 1000 && operations_.config().close_1000 == CloseNormal::kill;
-    if (dialect_->close_may_end() && (by_reason || by_config) && !session_->ended())
-      (void)shard_.sessions->close(*session_, "closed by its user", 4001);
-  }
-}
-
 void WsConnection::finish() {
   shard_.connections.erase(this);
   ++shard_.counts.closed;
@@ -213,6 +230,7 @@ void WsConnection::finish() {
 }
 
 void WsConnection::check_alive() {
+  if (frozen_) return;
   const auto moved = ws_.next_layer().moved();
   if (moved > moved_) {
     moved_ = moved;
@@ -235,9 +253,74 @@ void WsConnection::go_away(const std::string& message) {
 
 void WsConnection::abort() {
   open_ = false;
+  over_ = true;
   ws_.next_layer().abort();
   if (session_) session_->input_room().notify_all();
   wake();
+}
+
+bool WsConnection::ending() const {
+  return !serves_ || over_ || closing_ || lingers_ || (accepted_ && !open_);
+}
+
+void WsConnection::freeze() {
+  if (ending()) return;
+  frozen_ = true;
+  ws_.next_layer().freeze();
+}
+
+bool WsConnection::quiet() const {
+  if (ending()) return true;
+  const bool reader = reader_rests_ || (in_read_ && ws_.next_layer().asking());
+  return frozen_ && reader && (!writing_ || writer_rests_);
+}
+
+void WsConnection::thaw() {
+  if (!frozen_) return;
+  frozen_ = false;
+  ws_.next_layer().thaw();
+  if (late_) return abort();
+  if (session_) session_->input_room().notify_all();
+  wake();
+}
+
+std::optional<CarriedConnection> WsConnection::carry() {
+  auto& wire = ws_.next_layer();
+  CarriedState state;
+  if (ending() || !wire.carriable() || !describe(state)) return std::nullopt;
+  if (!accepted_) state.stage = CarriedState::Stage::upgrade;
+  state.attach_within = patience_;
+  if (attach_by_ > decltype(attach_by_){}) {
+    const auto left = attach_by_ - std::chrono::steady_clock::now();
+    state.attach_within = std::max(std::chrono::ceil<Millis>(left), Millis{0});
+  }
+  state.headers = upgrade_.headers;
+  state.extensions = extensions_;
+  state.received = wire.unhandled();
+  state.unsent = wire.unsent();
+  state.ping_due = ping_due_;
+  state.quiet_checks = quiet_checks_;
+  return CarriedConnection{
+      .fd = wire.native_handle(), .session = choice_.session, .state = to_json_text(state)};
+}
+
+Result<void> WsConnection::restore(CarriedState state) {
+  frozen_ = true;
+  ws_.next_layer().freeze();
+  ws_.next_layer().send_first(std::move(state.unsent));
+  adopted_ = state.stage != CarriedState::Stage::upgrade;
+  extensions_ = std::move(state.extensions);
+  patience_ = state.attach_within;
+  ping_due_ = state.ping_due;
+  quiet_checks_ = static_cast<unsigned>(state.quiet_checks);
+  return take_up(state);
+}
+
+void WsConnection::forget() {
+  if (std::exchange(attached_, false)) session_->detach(viewer_);
+  closing_ = false;
+  frozen_ = false;
+  abort();
 }
 
 }  // namespace term::server
