@@ -19,6 +19,7 @@ test::HttpAnswer post_meanwhile(World& world, const std::string& target, const s
   std::thread call([&, port = world.service.http_port()] {
     answer = test::http_exchange(port, "POST", target, body, at_most);
     done = true;
+    world.loop.wake();
   });
   world.loop.run_until([&] { return done.load(); }, at_most + Millis(2000));
   call.join();

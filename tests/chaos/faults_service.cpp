@@ -99,6 +99,7 @@ class KillHolder final : public Fault {
     if (before == 0) return "there is none";
     const pid_t service = world.service.pid();
     const auto disconnects = world.log.disconnects;
+    world.fleet.orphan_all();
     ::kill(before, SIGKILL);
     const bool another = world.loop.run_until(
         [&] { return world.service.holder_pid() != 0 && world.service.holder_pid() != before; },

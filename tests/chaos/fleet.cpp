@@ -177,6 +177,10 @@ void Fleet::end(Member& member, const test::Ending& ending) {
   member.writer->type_ending(ending);
 }
 
+void Fleet::orphan_all() {
+  for (auto& member : members_) member->orphaned = true;
+}
+
 Millis Fleet::take_longest_wait() {
   Millis longest{0};
   for (auto& member : members_) longest = std::max(longest, member->writer->take_longest_wait());
@@ -264,7 +268,10 @@ void Fleet::judge_output(ResumingClient& client, std::optional<std::uint64_t> pr
 
 void Fleet::judge_exit(const Member& member) {
   const test::Told& told = member.writer->told();
-  if (!told.exit || (!told.code && told.signal.empty())) {
+  const bool unknown = !told.code && told.signal.empty();
+  if (told.exit && unknown && member.orphaned) {
+    ++totals_.exits_orphaned;
+  } else if (!told.exit || unknown) {
     ++totals_.exits_unknown;
   } else if (told_right(told, *member.ending)) {
     ++totals_.exits_right;

@@ -36,6 +36,7 @@ class Fleet {
     double rate = 0;    ///< Of input bytes, per second.
     test::SteadyClock::time_point next_key{};
     std::optional<test::Ending> ending;
+    bool orphaned = false;  ///< Its parent, the holder, was killed: nobody need know its status.
     test::SteadyClock::time_point ended_at{};
   };
 
@@ -51,6 +52,8 @@ class Fleet {
   /// The program of this session, from its report; 0 when it has written none.
   pid_t program(const Member& member) const;
   void end(Member& member, const test::Ending& ending);
+  /// The holder was killed: see Member::orphaned.
+  void orphan_all();
   /// The longest wait of any client since the last call.
   test::Millis take_longest_wait();
 

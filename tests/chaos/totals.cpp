@@ -23,6 +23,16 @@ std::string row(const std::string& name, const std::string& value) {
   return line + value + "\n";
 }
 
+/// The first of many say enough; the JSON has them all.
+std::string rows(const std::string& name, const std::vector<std::string>& values) {
+  constexpr std::size_t kShown = 25;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(values.size(), kShown); ++i) text += row(name, values[i]);
+  if (values.size() > kShown)
+    text += row(name, "and " + std::to_string(values.size() - kShown) + " more");
+  return text;
+}
+
 std::string times_text(const Json& value) {
   char text[128];
   std::snprintf(text, sizeof text, "p50 %.1f, p99 %.1f, max %.1f ms (%llu)",
@@ -93,7 +103,8 @@ Json to_json(const Totals& totals, const test::ClientLog& log) {
           {"exits",
            {{"right", totals.exits_right},
             {"wrong", totals.exits_wrong},
-            {"unknown", totals.exits_unknown}}},
+            {"unknown", totals.exits_unknown},
+            {"orphaned", totals.exits_orphaned}}},
           {"faults", totals.faults},
           {"left_out", totals.left_out},
           {"connections", log.connections},
@@ -121,9 +132,10 @@ std::string to_table(const Totals& totals, const test::ClientLog& log) {
               bytes_text(totals.in_checked, totals.in_lost, totals.in_repeated, totals.in_wrong));
   text +=
       row("gaps told", std::to_string(log.gaps) + ", " + std::to_string(log.gap_bytes) + " bytes");
-  text += row("exit statuses", std::to_string(totals.exits_right) + " right, " +
-                                   std::to_string(totals.exits_wrong) + " wrong, " +
-                                   std::to_string(totals.exits_unknown) + " not told");
+  text += row("exit statuses",
+              std::to_string(totals.exits_right) + " right, " + std::to_string(totals.exits_wrong) +
+                  " wrong, " + std::to_string(totals.exits_unknown) + " not told, " +
+                  std::to_string(totals.exits_orphaned) + " unknown after their holder was killed");
   text +=
       row("connections", std::to_string(log.connections) + "; ended by " + counts_text(log.closes) +
                              "; attached as " + counts_text(log.tiers));
@@ -133,8 +145,8 @@ std::string to_table(const Totals& totals, const test::ClientLog& log) {
     text += row("hand-over, longest wait", times_text(json["handover_stall_ms"]));
     text += row("closed in hand-overs", std::to_string(totals.closed_in_handovers));
   }
-  for (const auto& violation : log.violations) text += row("violation", violation);
-  for (const auto& failure : totals.failures) text += row("failure", failure);
+  text += rows("violation", log.violations);
+  text += rows("failure", totals.failures);
   text += exact(totals, log) ? "all exact\n" : "NOT EXACT\n";
   return text;
 }

@@ -26,6 +26,7 @@ struct Totals {
   std::uint64_t exits_right = 0;
   std::uint64_t exits_wrong = 0;
   std::uint64_t exits_unknown = 0;
+  std::uint64_t exits_orphaned = 0;  ///< Told as unknown, rightly: their holder was killed.
   std::map<std::string, std::uint64_t> faults;    ///< By kind.
   std::map<std::string, std::uint64_t> left_out;  ///< Faults that could not be made here.
   std::vector<double> pauses_ms;                  ///< Of hand-overs, as the service told.

@@ -1,6 +1,7 @@
 #include "support/event_loop.h"
 
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,11 +14,19 @@ namespace {
 constexpr Millis kBeat{5};
 }
 
-EventLoop::EventLoop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
-  if (epoll_ < 0) throw std::runtime_error("epoll_create1");
+EventLoop::EventLoop()
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  epoll_event event{.events = EPOLLIN, .data = {.ptr = nullptr}};
+  if (epoll_ < 0 || wake_ < 0 || ::epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event) != 0)
+    throw std::runtime_error("epoll");
 }
 
-EventLoop::~EventLoop() { ::close(epoll_); }
+EventLoop::~EventLoop() {
+  ::close(wake_);
+  ::close(epoll_);
+}
+
+void EventLoop::wake() { ::eventfd_write(wake_, 1); }
 
 void EventLoop::watch(int fd, std::uint32_t events, Handler& handler) {
   epoll_event event{.events = events, .data = {.ptr = &handler}};
@@ -59,6 +68,11 @@ void EventLoop::turn(Millis at_most) {
                              static_cast<int>(wait.count()));
   for (int i = 0; i < n; ++i) {
     const auto& event = events[static_cast<std::size_t>(i)];
+    if (event.data.ptr == nullptr) {
+      eventfd_t ignored = 0;
+      ::eventfd_read(wake_, &ignored);
+      continue;
+    }
     static_cast<Handler*>(event.data.ptr)->ready(event.events);
   }
 }

@@ -36,11 +36,14 @@ class EventLoop {
   /// Serves events and beats until `done` holds; false after `at_most`.
   bool run_until(const std::function<bool()>& done, Millis at_most);
   void run_for(Millis time);
+  /// Makes run_until look at its condition. From any thread.
+  void wake();
 
  private:
   void turn(Millis at_most);
 
   int epoll_;
+  int wake_;  ///< An eventfd.
   std::vector<std::function<void()>> beats_;
   SteadyClock::time_point next_beat_{};
 };

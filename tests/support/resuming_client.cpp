@@ -85,7 +85,9 @@ void ResumingClient::control(const Json& message) {
     if (message.contains("code")) told_.code = message["code"].get<int>();
     told_.signal = message.value("signal", "");
   }
-  if (type == "error") violation("error " + message.dump() + where());
+  // The close that follows a fatal one says the same.
+  if (type == "error" && !message.value("fatal", false))
+    violation("error " + message.dump() + where());
 }
 
 void ResumingClient::attached_message(const Json& message) {
