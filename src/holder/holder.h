@@ -74,11 +74,11 @@ struct Packet {
 
 struct Options {
   const char* state_dir;
-  int64_t idle_ms = 60'000;  ///< 0 = never.
+  int64_t idle_ms;  ///< 0 = never.
   bool daemon;
   bool init;
   bool check_state;
-  int resume_fd = -1;
+  int resume_fd;   ///< -1 = none.
   char** service;  ///< In init mode: NULL-terminated argv, else null.
 };
 

@@ -88,12 +88,13 @@ bool advance(Holder* h) {
 /// How long to wait for events: everything that depends on time is looked at by advance().
 int next_look_ms(const Holder& h) {
   if (h.dying > 0) return 10;
+  bool waits = h.service == nullptr || h.options.init;
   for (const Connection& c : h.connections) {
     if (c.used && c.retry) return 20;
+    if (c.used && c.deadline != 0) waits = true;
   }
   const bool hurries = h.ending_ms != 0 || h.term_ms != 0 || h.restart_ms != 0 || h.accept_ms != 0;
   if (hurries) return 50;
-  const bool waits = h.service == nullptr || h.service->deadline != 0 || h.options.init;
   return waits ? 500 : 5'000;
 }
 
@@ -119,16 +120,18 @@ void loop(Holder* h) {
   }
 }
 
-/// A table that takes memory only where it is used.
+constexpr int64_t kIdleMs = 60'000;
+
+/// All zero at first, so that the tables take memory only where they are used.
 Holder* make_holder() {
-  Holder* h = static_cast<Holder*>(calloc(1, sizeof(Holder)));
-  if (h != nullptr) h->sessions = static_cast<Session*>(calloc(kMaxSessions, sizeof(Session)));
-  if (h == nullptr || h->sessions == nullptr) die(1, "no memory");
-  h->options = Options{};
-  h->oom_fd = -1;
-  const ssize_t n = readlink("/proc/self/exe", h->own_path, sizeof h->own_path - 1);
-  if (n < 0) h->own_path[0] = '\0';
-  return h;
+  static Holder holder;
+  static Session sessions[kMaxSessions];
+  holder.sessions = sessions;
+  holder.options.idle_ms = kIdleMs;
+  holder.options.resume_fd = -1;
+  holder.oom_fd = -1;
+  (void)!readlink("/proc/self/exe", holder.own_path, sizeof holder.own_path - 1);
+  return &holder;
 }
 
 }  // namespace

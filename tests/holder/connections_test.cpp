@@ -117,8 +117,11 @@ TEST(HolderConnections, NineWithoutHelloAreOneTooManyAndFiveSecondsAreEnough) {
   EXPECT_TRUE(ninth.at_end());
   EXPECT_TRUE(holder.logs("reason=half_open limit=8"));
   EXPECT_EQ(silent[0].hello().type(), Type::welcome) << "a place is free again";
+  Peer late(holder.dir(), false);
   for (size_t i = 1; i < silent.size(); ++i) EXPECT_TRUE(silent[i].at_end());
   EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(4'500));
+  EXPECT_TRUE(late.at_end());
+  EXPECT_LE(std::chrono::steady_clock::now() - start, milliseconds(9'000)) << "whoever is served";
   EXPECT_EQ(silent[0].sh(0, "exit 0").type(), Type::spawned);
 }
 

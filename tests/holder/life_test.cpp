@@ -257,10 +257,12 @@ TEST(HolderInit, OrphansAreReaped) {
 }
 
 TEST(HolderInit, AServiceThatIsNotThereIsStatus127) {
-  HolderProcess holder({}, {"/nowhere/terminal-service"});
-  const auto status = holder.process().wait();
-  ASSERT_TRUE(status);
-  EXPECT_EQ(WEXITSTATUS(*status), 127);
+  const Directory d;
+  int status = 0;
+  const std::string output =
+      run(TERM_HOLDER " --state-dir=" + d.path("state") + " --init -- /nowhere/service", &status);
+  EXPECT_EQ(status, 127);
+  EXPECT_NE(output.find("program=/nowhere/service"), std::string::npos) << output;
 }
 
 TEST(HolderInit, AnUpgradeKeepsTheService) {
