@@ -1,17 +1,22 @@
 // terminal-service: configuration, logging, limits, the service, signals; in this order.
 
+#include <fcntl.h>
 #include <signal.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
 
 #include "server/config.h"
 #include "server/config_cli.h"
 #include "server/service.h"
+#include "server/stop_command.h"
 #include "session/shell.h"
 #include "web/assets.h"
 
@@ -69,6 +74,24 @@ void serve_until_told(term::server::Service& service, const sigset_t& signals,
   }
 }
 
+using term::server::HandoverChannel;
+
+/// What the process that hands over to us was started with.
+term::Result<std::map<std::string, std::string>> flags_of(HandoverChannel& channel) {
+  auto begin = channel.expect("begin", std::chrono::seconds(5));
+  if (!begin) return begin.error();
+  std::map<std::string, std::string> flags;
+  const auto json = nlohmann::json::parse(begin->text, nullptr, /*allow_exceptions=*/false);
+  for (const auto& [name, value] : json.value("flags", nlohmann::json::object()).items())
+    if (value.is_string()) flags[name] = value.get<std::string>();
+  return flags;
+}
+
+std::string own_program() {
+  std::error_code ec;
+  return std::filesystem::read_symlink("/proc/self/exe", ec).string();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -82,7 +105,19 @@ int main(int argc, char** argv) {
     std::fputs(command.text.c_str(), stderr);
     return kRefusedConfiguration;
   }
-  auto config = term::server::load_config(command.flags, term::process_environment(), ".env");
+  std::map<std::string, std::string> flags = command.flags;
+  std::optional<HandoverChannel> channel;
+  if (command.action == Action::take_over) {
+    ::fcntl(command.handover_fd, F_SETFD, FD_CLOEXEC);  // NOLINT: variadic by POSIX
+    channel.emplace(term::UniqueFd(command.handover_fd));
+    auto handed = flags_of(*channel);
+    if (!handed) {
+      std::fprintf(stderr, "terminal-service: --handover-fd: %s\n", handed.error().detail.c_str());
+      return kRefusedConfiguration;
+    }
+    flags = std::move(*handed);
+  }
+  auto config = term::server::load_config(flags, term::process_environment(), ".env");
   if (!config) {
     std::fprintf(stderr, "terminal-service: %s\n", config.error().detail.c_str());
     return kRefusedConfiguration;
@@ -91,6 +126,10 @@ int main(int argc, char** argv) {
     std::printf("%s\n", config->state_dir.c_str());
     return 0;
   }
+  if (command.action == Action::stop)
+    return term::server::stop_service(*config, command.end_sessions);
+  config->flags = flags;
+  config->program = own_program();
   try {
     set_up_logging(*config);
   } catch (const std::exception& e) {
@@ -110,11 +149,18 @@ int main(int argc, char** argv) {
   for (const auto& asset : term::web::assets())
     pages.push_back({asset.path, asset.content_type, asset.body});
   term::server::Service service(std::move(*config), {.pages = pages, .version = TERM_VERSION});
-  if (auto started = service.start(); !started) {
+  if (channel) {
+    if (auto taken = service.take_over(*channel); !taken) {
+      spdlog::error("service.take_over ERROR {}", taken.error().detail);
+      spdlog::shutdown();
+      ::_exit(1);  // Nothing of what we have is ours to take down.
+    }
+    channel.reset();
+  } else if (auto started = service.start(); !started) {
     spdlog::error("service.start ERROR {}", started.error().detail);
     return started.error().code == term::Errc::os_error ? 1 : kRefusedConfiguration;
   }
-  serve_until_told(service, signals, command.flags);
+  serve_until_told(service, signals, flags);
   service.stop();
   return 0;
 }

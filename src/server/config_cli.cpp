@@ -51,6 +51,11 @@ CommandLine parse_command_line(int argc, char** argv, const std::string& version
   app.set_help_flag();
   app.allow_extras();
   bool help = false;
+  int handover_fd = -1;
+  bool end_sessions = false;
+  auto* stop = app.add_subcommand("stop")->fallthrough();
+  stop->add_flag("--end-sessions", end_sessions);
+  app.add_option("--handover-fd", handover_fd);
   bool print_version = false;
   bool print_table = false;
   bool print_state_dir = false;
@@ -77,12 +82,16 @@ CommandLine parse_command_line(int argc, char** argv, const std::string& version
   wipe_secrets(argc, argv);
 
   if (help) {
-    return print("Usage: terminal-service [--key=value ...]\n\n" + app.get_description() +
+    return print("Usage: terminal-service [--key=value ...]\n"
+                 "       terminal-service stop [--end-sessions] [--key=value ...]\n\n" +
+                 app.get_description() +
                  ".\n\n"
                  "  --help                this text\n"
                  "  --version             the version\n"
                  "  --print-config-table  the keys as the table of docs/configuration.md\n"
-                 "  --print-state-dir     the state directory in use\n\n" +
+                 "  --print-state-dir     the state directory in use\n"
+                 "  stop                  stops the service of the state directory; its shells go on\n"
+                 "  stop --end-sessions   stops it and ends the shells and the holder\n\n" +
                  config_help() +
                  "\nExit status: 0 after a planned end, 78 for a refused configuration.\n");
   }
@@ -103,6 +112,10 @@ CommandLine parse_command_line(int argc, char** argv, const std::string& version
     line.flags.emplace(key.name, values[std::string(key.name)]);
   }
   if (print_state_dir) line.action = CommandLine::Action::print_state_dir;
+  if (stop->parsed()) line.action = CommandLine::Action::stop;
+  if (handover_fd >= 0) line.action = CommandLine::Action::take_over;
+  line.handover_fd = handover_fd;
+  line.end_sessions = end_sessions;
   return line;
 }
 

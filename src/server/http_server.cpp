@@ -16,6 +16,7 @@
 #include <boost/beast/http/write.hpp>
 
 #include "server/connection.h"
+#include "server/http_client.h"
 #include "session/ids.h"
 
 namespace term::server {
@@ -29,10 +30,6 @@ constexpr std::size_t kMaxFields = 64;
 constexpr auto kBodyTime = std::chrono::seconds(30);
 constexpr auto kIdleTime = std::chrono::seconds(30);
 constexpr auto kLingerTime = std::chrono::seconds(5);
-
-void close_on_exec(int fd) {
-  ::fcntl(fd, F_SETFD, ::fcntl(fd, F_GETFD) | FD_CLOEXEC);  // NOLINT: variadic by POSIX
-}
 
 /// Takes Beast's request apart, so that nothing else needs to know it.
 HttpHead to_head(http::request_parser<http::string_body>& parser) {
@@ -70,30 +67,8 @@ http::response<http::string_body> to_beast(const Response& response, unsigned ve
 
 }  // namespace
 
-struct HttpServer::Client {
-  explicit Client(net::ip::tcp::socket s) : socket(std::move(s)), deadline(socket.get_executor()) {}
-
-  /// The connection ends unless the deadline is moved in time.
-  void expire_after(std::chrono::milliseconds time, const std::shared_ptr<Client>& self) {
-    deadline.expires_after(time);
-    deadline.async_wait([weak = std::weak_ptr(self)](const boost::system::error_code& ec) {
-      if (const auto client = weak.lock(); client && !ec) client->drop(/*late=*/true);
-    });
-  }
-  void drop(bool late = false) {
-    timed_out = late;
-    boost::system::error_code ignored;
-    socket.close(ignored);
-  }
-
-  net::ip::tcp::socket socket;
-  net::steady_timer deadline;
-  boost::beast::flat_buffer buffer;
-  std::string peer;
-  bool loopback = false;
-  bool timed_out = false;  ///< Dropped for being slow, not for being the oldest.
-  std::list<std::weak_ptr<Client>>::iterator place;
-  bool listed = false;
+struct HttpServer::Parser {
+  http::request_parser<http::string_body> beast;
 };
 
 HttpServer::HttpServer(Operations& operations, const Router& router, bool operator_port)
@@ -101,96 +76,15 @@ HttpServer::HttpServer(Operations& operations, const Router& router, bool operat
       router_(router),
       operator_port_(operator_port),
       gate_(operations.config(), operator_port),
-      acceptor_(operations.shards().first()) {}
-
-Result<void> HttpServer::listen(const std::string& host, std::uint16_t port) {
-  using net::ip::tcp;
-  const auto failed = [&](const boost::system::error_code& ec, const char* what) {
-    return Error{Errc::os_error,
-                 std::string(what) + " " + host + ":" + std::to_string(port) + ": " + ec.message()};
-  };
-  boost::system::error_code ec;
-  tcp::resolver resolver(acceptor_.get_executor());
-  const auto found = resolver.resolve(host, std::to_string(port),
-                                      tcp::resolver::passive | tcp::resolver::numeric_service, ec);
-  if (ec || found.empty()) return failed(ec, "cannot resolve");
-  const tcp::endpoint endpoint = found.begin()->endpoint();
-  acceptor_.open(endpoint.protocol(), ec);
-  if (ec) return failed(ec, "cannot open a socket for");
-  close_on_exec(acceptor_.native_handle());
-  acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
-  acceptor_.bind(endpoint, ec);
-  if (ec) return failed(ec, "cannot bind");
-  acceptor_.listen(4096, ec);
-  if (ec) return failed(ec, "cannot listen on");
-  port_ = acceptor_.local_endpoint(ec).port();
-  return {};
-}
-
-void HttpServer::start() { spawn_logged(acceptor_.get_executor(), "accept", accept_loop()); }
-
-void HttpServer::stop() {
-  stopping_ = true;
-  boost::system::error_code ignored;
-  acceptor_.close(ignored);
-  for (const auto& weak : half_open_)
-    if (const auto client = weak.lock()) client->drop();
-}
-
-net::awaitable<void> HttpServer::accept_loop() {
-  while (!stopping_) {
-    auto [ec, socket] = co_await acceptor_.async_accept(kNoThrow);
-    if (ec == net::error::operation_aborted) co_return;
-    if (ec) {
-      // Out of descriptors: what is there goes on, new ones wait in the backlog.
-      spdlog::error("http.accept port={} ERROR {}", port_, ec.message());
-      net::steady_timer pause(acceptor_.get_executor(), std::chrono::milliseconds(200));
-      co_await pause.async_wait(kNoThrow);
-      continue;
-    }
-    close_on_exec(socket.native_handle());
-    boost::system::error_code ignored;
-    socket.set_option(net::ip::tcp::no_delay(true), ignored);
-    socket.set_option(net::socket_base::keep_alive(true), ignored);
-    auto client = std::make_shared<Client>(std::move(socket));
-    const auto endpoint = client->socket.remote_endpoint(ignored);
-    client->peer = endpoint.address().to_string();
-    client->loopback = endpoint.address().is_loopback();
-    enlist(client);
-    spawn_logged(acceptor_.get_executor(), "http", serve(client));
-  }
-}
-
-void HttpServer::enlist(const std::shared_ptr<Client>& client) {
-  if (half_open_.size() >= operations_.config().max_half_open) {
-    // The oldest is the likeliest never to finish; a real client takes milliseconds.
-    if (const auto oldest = half_open_.front().lock()) {
-      oldest->drop();
-      delist(oldest);
-    } else {
-      half_open_.pop_front();
-    }
-    ++counts_.half_open_dropped;
-  }
-  client->place = half_open_.insert(half_open_.end(), client);
-  client->listed = true;
-}
-
-void HttpServer::delist(const std::shared_ptr<Client>& client) {
-  if (!client->listed) return;
-  half_open_.erase(client->place);
-  client->listed = false;
-}
+      acceptor_(operations.shards().first()),
+      thawed_(operations.shards().first().get_executor()) {}
 
 net::awaitable<void> HttpServer::serve(std::shared_ptr<Client> client) {
-  struct Active {
-    std::size_t& count;
-    explicit Active(std::size_t& n) : count(n) { ++count; }
-    ~Active() { --count; }
-  } const active(active_);
+  const Counted active(active_);
   client->expire_after(operations_.config().handshake_timeout, client);
   for (;;) {
     const bool again = co_await serve_one(client);
+    client->answering.reset();
     if (!again || stopping_) break;
     enlist(client);
     client->expire_after(kIdleTime, client);
@@ -203,6 +97,7 @@ net::awaitable<void> HttpServer::serve(std::shared_ptr<Client> client) {
 net::awaitable<void> HttpServer::linger(std::shared_ptr<Client> client) {
   boost::system::error_code ec;
   client->socket.shutdown(net::ip::tcp::socket::shutdown_send, ec);
+  client->lingers = true;
   enlist(client);
   client->expire_after(kLingerTime, client);
   for (std::array<char, 4096> scrap{}; !ec;) {
@@ -223,13 +118,26 @@ net::awaitable<void> HttpServer::complain(std::shared_ptr<Client> client,
   co_await http::async_write(client->socket, message, kNoThrow);
 }
 
+net::awaitable<boost::system::error_code> HttpServer::read_head(std::shared_ptr<Client> client,
+                                                                std::unique_ptr<Parser>& parser) {
+  for (;;) {
+    while (frozen_) co_await thawed_.wait();
+    parser = std::make_unique<Parser>();
+    parser->beast.header_limit(kMaxHead);
+    parser->beast.body_limit(operations_.config().max_message_bytes);
+    auto [ec, bytes] =
+        co_await http::async_read_header(client->socket, client->buffer, parser->beast, kNoThrow);
+    // Cut short by freeze(). Beast takes nothing out of the buffer before the head is whole.
+    if (ec != net::error::operation_aborted || !frozen_ || !client->socket.is_open()) co_return ec;
+  }
+}
+
 net::awaitable<std::optional<HttpHead>> HttpServer::receive(std::shared_ptr<Client> client) {
-  http::request_parser<http::string_body> parser;
-  parser.header_limit(kMaxHead);
-  parser.body_limit(operations_.config().max_message_bytes);
-  auto [head_error, head_bytes] =
-      co_await http::async_read_header(client->socket, client->buffer, parser, kNoThrow);
+  std::unique_ptr<Parser> kept;
+  const auto head_error = co_await read_head(client, kept);
+  auto& parser = kept->beast;
   delist(client);
+  client->answering.emplace(answering_);
   if (head_error) {
     if (client->timed_out) ++counts_.timeouts;
     co_await complain(client, head_error);

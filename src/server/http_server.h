@@ -16,6 +16,7 @@
 #include "server/http.h"
 #include "server/operations.h"
 #include "server/origin.h"
+#include "session/unique_fd.h"
 
 namespace term::server {
 
@@ -35,6 +36,9 @@ class HttpServer {
 
   /// Binds and listens. Errors: os_error naming the address.
   Result<void> listen(const std::string& host, std::uint16_t port);
+  /// Goes on with a socket that listens already. Errors: os_error.
+  Result<void> listen_on(UniqueFd listener);
+  int listener() { return acceptor_.native_handle(); }
   std::uint16_t port() const { return port_; }
   /// Who may connect, known once both ports are.
   void allow(std::vector<Origin> origins, std::vector<std::string> hosts) {
@@ -44,6 +48,22 @@ class HttpServer {
   /// No new connections; idle ones are dropped.
   void stop();
 
+  /// A hand-over: nothing is accepted and no request begun until thaw().
+  void freeze();
+  void thaw();
+  /// Requests that are being answered.
+  std::size_t answering() const { return answering_; }
+  /// A connection on which no request is whole yet. Only while frozen.
+  struct Waiting {
+    int fd = -1;           ///< Borrowed.
+    std::string received;  ///< The begin of a request's head.
+  };
+  std::vector<Waiting> waiting() const;
+  /// Goes on with such a connection of another process.
+  Result<void> adopt(UniqueFd socket, const std::string& received);
+  /// Somebody else has the connections: closes ours without a word.
+  void forget();
+
   const HttpCounts& counts() const { return counts_; }
   std::size_t half_open() const { return half_open_.size(); }
   /// Connections that are neither closed nor handed to a shard.
@@ -51,6 +71,7 @@ class HttpServer {
 
  private:
   struct Client;
+  struct Parser;
   net::awaitable<void> accept_loop();
   net::awaitable<void> serve(std::shared_ptr<Client> client);
   net::awaitable<bool> serve_one(std::shared_ptr<Client> client);
@@ -59,6 +80,10 @@ class HttpServer {
   /// Reads and drops what still comes for a while: closing a socket with unread bytes resets the
   /// connection, and our answer would be lost with it (RFC 9112 9.6).
   net::awaitable<void> linger(std::shared_ptr<Client> client);
+  void welcome(std::shared_ptr<Client> client);
+  /// Reads a request's head, over any number of hand-overs that did not take place.
+  net::awaitable<boost::system::error_code> read_head(std::shared_ptr<Client> client,
+                                                      std::unique_ptr<Parser>& parser);
   void enlist(const std::shared_ptr<Client>& client);
   void delist(const std::shared_ptr<Client>& client);
   /// Reads one request whole, or says what is wrong with it.
@@ -77,7 +102,10 @@ class HttpServer {
   std::list<std::weak_ptr<Client>> half_open_;  ///< Oldest first.
   HttpCounts counts_;
   std::size_t active_ = 0;
+  std::size_t answering_ = 0;
   bool stopping_ = false;
+  bool frozen_ = false;
+  Signal thawed_;
 };
 
 }  // namespace term::server

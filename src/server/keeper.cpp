@@ -6,6 +6,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <filesystem>
+#include <utility>
 
 #include "server/operations.h"
 
@@ -67,7 +68,6 @@ Result<void> Keeper::open(const Carried* carried) {
   if (carried != nullptr) {
     input.books = carried->books;
     input.projects = carried->projects;
-    input.handed_over = true;
   }
   input.now = clock_();
   input.detached_ttl = config_.detached_ttl;
@@ -175,7 +175,8 @@ void Keeper::let_go() {
 }
 
 Result<void> Keeper::take_back() {
-  takeover_expected_ = false;
+  if (!std::exchange(takeover_expected_, false)) return {};  // It was never given away.
+  if (link_) link_->close();
   HolderLink::Place place{.state_dir = config_.state_dir, .start = false, .take_over = true};
   auto link = HolderLink::open(place);
   if (!link) {
@@ -184,7 +185,6 @@ Result<void> Keeper::take_back() {
   }
   auto held = (*link)->list();
   if (!held) return held.error();
-  link_->close();
   link_ = std::move(*link);
   source_.use(link_);
   for (const HeldSession& session : *held)

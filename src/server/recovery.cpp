@@ -101,7 +101,7 @@ class Recovery {
 
   /// What is not as it was when the books were written.
   void prepare(Books& books, const HeldSession& held, ArenaSlot slot) {
-    if (input_.handed_over) return;
+    if (input_.books.contains(held.slot)) return;  // As they were a moment ago.
     StreamRecord& stream = books.snapshot.stream;
     SessionRecord& record = books.snapshot.session;
     // The slot is newer; what was queued and not written the clients still have.

@@ -33,7 +33,6 @@ struct RecoveryInput {
   std::vector<ProjectRecord> projects;
   WallTime now;
   Millis detached_ttl;
-  bool handed_over = false;
 };
 
 /// Every session frozen, on the engine that had it; each shard's thaw() lets them go on.

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "server/connection.h"
+#include "server/manager.h"
 #include "server/routes.h"
 
 namespace term::server {
@@ -76,7 +77,8 @@ Service::Service(Config config, Parts parts)
       operations_(shards_, *source_, config_, clock_),
       flips_(operations_, first_flags(config_)),
       user_(operations_, user_routes_, /*operator_port=*/false),
-      operator_(operations_, operator_routes_, /*operator_port=*/true) {
+      operator_(operations_, operator_routes_, /*operator_port=*/true),
+      handover_(*this) {
   if (auto* source = dynamic_cast<HolderPtySource*>(source_.get()))
     keeper_ = std::make_unique<Keeper>(shards_, *source, config_, clock_);
   add_routes();
@@ -94,6 +96,7 @@ void Service::add_routes() {
   add_flag_routes(operator_routes_, *this);
   add_health_routes(operator_routes_, *this);
   add_metrics_routes(operator_routes_, *this);
+  add_restart_routes(operator_routes_, *this);
 }
 
 namespace {
@@ -117,9 +120,9 @@ void Service::add_pages(std::span<const Page> pages) {
                      [page](const Request&) { return send_page(page); });
 }
 
-Result<void> Service::recover() {
+Result<void> Service::recover(const Keeper::Carried* carried) {
   if (!keeper_) return {};
-  if (auto opened = keeper_->open(nullptr); !opened) return opened;
+  if (auto opened = keeper_->open(carried); !opened) return opened;
   arena_ = keeper_->arena();
   flips_.restore(keeper_->service_books());
   flips_.on_change([this](const std::string& text) { keeper_->write_service_books(text); });
@@ -134,9 +137,26 @@ Result<void> Service::recover() {
 
 Result<void> Service::start() {
   if (auto locked = lock_state_dir(); !locked) return locked;
-  if (auto recovered = recover(); !recovered) return recovered;
-  if (auto bound = user_.listen(config_.host, config_.ws_port); !bound) return bound;
-  if (auto bound = operator_.listen(config_.host, config_.http_port); !bound) return bound;
+  if (auto recovered = recover(nullptr); !recovered) return recovered;
+  if (auto bound = bind(); !bound) return bound;
+  return begin();
+}
+
+Result<void> Service::bind() {
+  // Sockets that a service manager listens on already, named `ws` and `http`.
+  for (auto& [name, fd] : inherited_listeners()) {
+    if (name != "ws" && name != "http") continue;
+    if (auto taken = (name == "ws" ? user_ : operator_).listen_on(std::move(fd)); !taken)
+      return taken;
+  }
+  if (user_.port() == 0)
+    if (auto bound = user_.listen(config_.host, config_.ws_port); !bound) return bound;
+  if (operator_.port() == 0)
+    if (auto bound = operator_.listen(config_.host, config_.http_port); !bound) return bound;
+  return {};
+}
+
+Result<void> Service::begin() {
   auto origins = config_.allowed_origins;
   if (origins.empty()) origins = default_origins(user_.port(), operator_.port());
   const auto hosts = allowed_host_names(config_.host, origins);
@@ -148,12 +168,16 @@ Result<void> Service::start() {
     spawn_logged(shard.io.get_executor(), "tick", tick(shard));
     spawn_logged(shard.io.get_executor(), "liveness", check_alive(shard));
   }
-  for (std::size_t i = 0; i < shards_.size(); ++i) shards_.at(i).sessions->thaw();
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    shards_.at(i).sessions->thaw();
+    for (Connection* connection : shards_.at(i).connections) connection->thaw();
+  }
   if (keeper_) keeper_->serve();
   user_.start();
   operator_.start();
   running_ = true;
   shards_.start();
+  tell_manager("READY=1\nMAINPID=" + std::to_string(::getpid()) + "\nSTATUS=serving");
   spdlog::info("service.started version={} ws_port={} http_port={} shards={} page=http://{}:{}/",
                version_, ws_port(), http_port(), shards_.size(),
                config_.loopback_only() ? "localhost" : config_.host, ws_port());
@@ -163,6 +187,7 @@ Result<void> Service::start() {
 void Service::stop() {
   if (!running_) return;
   running_ = false;
+  tell_manager("STOPPING=1");
   spdlog::info("service.stopping sessions={}", shards_.total());
   net::post(shards_.first(), [this] {
     user_.stop();

@@ -8,6 +8,7 @@
 
 #include "server/config.h"
 #include "server/flips.h"
+#include "server/handover.h"
 #include "server/http_server.h"
 #include "server/keeper.h"
 #include "server/operations.h"
@@ -38,6 +39,10 @@ class Service {
   /// Goes on with the sessions that the holder keeps, binds both ports, starts the loops, writes
   /// service.json. Errors: os_error, busy, bad_snapshot; nothing runs then.
   Result<void> start();
+  /// Instead of start(): goes on with all that the process at the other end of `channel` has, and
+  /// returns once this one serves. Errors: what went wrong; the other one goes on then, and this
+  /// process should end without ceremony.
+  Result<void> take_over(HandoverChannel& channel);
   /// Stops accepting, tells the viewers, joins the loops. The shells stay with the holder; without
   /// one they end.
   void stop();
@@ -49,8 +54,13 @@ class Service {
   Shards& shards() { return shards_; }
   Operations& operations() { return operations_; }
   Flips& flips() { return flips_; }
-  const Keeper* keeper() const { return keeper_.get(); }  ///< Null without a holder.
+  Keeper* keeper() { return keeper_.get(); }  ///< Null without a holder.
+  const Keeper* keeper() const { return keeper_.get(); }
+  Handover& handover() { return handover_; }
+  int state_lock() const { return state_lock_.get(); }
   const Config& config() const { return config_; }
+  HttpServer& user_port() { return user_; }
+  HttpServer& operator_port() { return operator_; }
   const HttpServer& user_port() const { return user_; }
   const HttpServer& operator_port() const { return operator_; }
   WallTime started_at() const { return started_at_; }
@@ -62,7 +72,11 @@ class Service {
   void add_pages(std::span<const Page> pages);
   net::awaitable<void> tick(Shard& shard);
   net::awaitable<void> check_alive(Shard& shard);
-  Result<void> recover();
+  Result<void> recover(const Keeper::Carried* carried);
+  Result<void> bind();
+  Result<void> begin();
+  Result<void> take_listeners(const HandoverState& state, std::vector<UniqueFd>& fds);
+  Result<void> adopt_connections(const HandoverState& state, std::vector<UniqueFd>& fds);
   void end_sessions();
   Result<void> lock_state_dir();
   Result<void> write_service_file() const;
@@ -85,6 +99,7 @@ class Service {
   HttpServer user_;
   HttpServer operator_;
   UniqueFd state_lock_;
+  Handover handover_;
   bool running_ = false;
 };
 
