@@ -61,8 +61,8 @@ class Screen {
   std::unique_ptr<VTerm, Free> vt_;
   VTermScreen* screen_ = nullptr;
   State state_;
-  std::string pending_title_;
   TerminalModes modes_;
+  std::string unread_;
   std::string unscanned_;
   std::string answers_;
 };
