@@ -47,6 +47,9 @@ class Connection {
   virtual void thaw() = 0;
   /// While frozen and quiet. Nothing: it is ending by itself; thaw() it and let it.
   virtual std::optional<CarriedConnection> carry() = 0;
+  /// carry() described it, and it is still as it was then: once somebody else serves it, forget()
+  /// it and never thaw() it.
+  virtual bool carried() const = 0;
   /// Somebody else has it: closes our descriptor without a word to the client or to the session's
   /// books. The object ends within a few turns.
   virtual void forget() = 0;

@@ -122,6 +122,9 @@ class LegacyDialect final : public Dialect {
     put(out, merge({{"type", "reconnected"}}, place));
     put(out, {{"type", "history"}, {"data", replay}});
   }
+  void repaint(std::string_view bytes, Frames& out) override {
+    if (auto frame = dress(bytes); frame && !frame->payload.empty()) out.push_back(*frame);
+  }
   void status(const SessionRecord& session, const std::vector<SessionId>& focused,
               Frames& out) override {
     if (session.focused == focused_ && focused == all_focused_) return;

@@ -75,6 +75,8 @@ net::awaitable<bool> WsConnection::accept() {
   extensions_ = std::move(extensions);
   upgrade_.headers.shrink_to_fit();
   accepted_ = open_ = true;
+  attach_by_ =
+      std::chrono::steady_clock::now() + patience_.value_or(operations_.config().handshake_timeout);
   ws_.next_layer().on_drained([this] { wake(); });
   co_return true;
 }
@@ -169,6 +171,7 @@ net::awaitable<bool> WsConnection::attach(AttachCommand command) {
   request.path = choice_.path;
   request.size = command.size.value_or(dialect_->default_size());
   request.create = choice_.create;
+  request.resume = dialect_->attaches_itself() && command.output.has_value();
   auto opened = co_await operations_.open(shard_, std::move(request));
   if (!opened) {
     co_await fail_attach(opened.error());
@@ -184,20 +187,30 @@ net::awaitable<bool> WsConnection::attach(AttachCommand command) {
   std::string replay;
   const Offset until = ring.next();
   if (!counted) {
-    if (!opened->created) replay = mute_queries(ring.copy(from, until - from));
+    if (!opened->created)
+      replay = modes_before(from) + mute_queries(ring.copy(from, until - from));
     from = opened->created ? from : until;
   } else if (command.output) {
     from = *command.output;
   }
+  const bool met = session_->has_met(command.client);
   const bool missing = counted && command.output && from < ring.first();
   if (missing) from = safe_replay_start(ring, ring.first());
   if (auto placed = place_viewer(command, from); !placed) {
     co_await fail_attach(placed.error());
     co_return false;
   }
-  // What is gone is said before where the stream goes on.
-  if (missing) dialect_->gap(*command.output, from, frames_);
+  // What is gone is said before where the stream goes on, and how the terminal is there.
+  if (missing) {
+    dialect_->gap(*command.output, from, frames_);
+    dialect_->repaint(cleared_before(from), frames_);
+  } else if (counted && !command.output) {
+    const std::string modes = modes_before(from);
+    if (!modes.empty()) dialect_->repaint(modes, frames_);
+  }
   Attached info = describe(command, opened->created, std::move(replay), until);
+  // The service process changed since this client was here: its shell has outlived that.
+  if (session_->adopted() && !met) info.tier = "live";
   info.output = from;
   if (auto project = info.session.project_id; !project.empty())
     info.all_focused = co_await operations_.focused(std::move(project));
@@ -234,6 +247,7 @@ net::awaitable<void> WsConnection::read_commands() {
     const auto ec = co_await read_message();
     if (ec) {
       if (ec == websocket::error::closed) {
+        if (session_->ended()) session_->told_end();  // It has our close frame, and all before it.
         close_code_ = ws_.reason().code;
         close_reason_ = std::string(ws_.reason().reason.data(), ws_.reason().reason.size());
       } else if (broke_protocol(ec)) {

@@ -32,6 +32,7 @@ class WsConnection final : public ViewerConnection,
   bool quiet() const override;
   void thaw() override;
   std::optional<CarriedConnection> carry() override;
+  bool carried() const override { return carried_; }
   void forget() override;
   /// Before run(): becomes the connection that another process described, frozen.
   Result<void> restore(CarriedState state);
@@ -79,6 +80,7 @@ class WsConnection final : public ViewerConnection,
   std::string extensions_;          ///< As we answered them.
   std::optional<Millis> patience_;  ///< For `attach`; none = as configured.
   std::chrono::steady_clock::time_point attach_by_;
+  bool carried_ = false;
   bool late_ = false;      ///< The time for `attach` ran out while frozen.
   bool adopted_ = false;   ///< The client has had its 101 from another process.
   bool accepted_ = false;  ///< It has had it.

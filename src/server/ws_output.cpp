@@ -31,7 +31,10 @@ net::awaitable<void> WsConnection::write_output(std::shared_ptr<WsConnection> se
   while (open_) {
     bool wrote = false;
     if (!frozen_) {
+      const bool asks = viewer_.news.status;  // Of another shard.
       bool ok = co_await write_news();
+      // There may be news again that came while these were written, and woke nobody.
+      wrote = asks || !frames_.empty();
       if (ok) ok = co_await write_frames();
       if (!ok || closing_) break;
     }
@@ -40,8 +43,12 @@ net::awaitable<void> WsConnection::write_output(std::shared_ptr<WsConnection> se
       auto [ec] = co_await ws_.async_ping({}, kNoThrow);
       if (ec) break;
       moved_ += kPingBytes;  // Our own ping is no sign of life.
+      wrote = true;
     }
-    if (!frozen_) wrote = co_await write_next();
+    if (!frozen_) {
+      const bool more = co_await write_next();
+      wrote = wrote || more;
+    }
     if (closing_) break;
     if (wrote || !open_) continue;
     writer_rests_ = true;
@@ -114,13 +121,7 @@ net::awaitable<bool> WsConnection::write_next() {
   // Bulk waits until the kernel has taken what it was given; control frames do not.
   if (ws_.next_layer().pending() > 0) co_return false;
   const Delivery delivery = session_->next_delivery(viewer_, kFrameBytes);
-  if (delivery.gap_from) {
-    dialect_->gap(*delivery.gap_from, delivery.first, frames_);
-    session_->sent(viewer_, delivery.first);
-    (void)session_->acked(viewer_, delivery.first);
-    session_->telemetry().error(session_->id(), "gap", "a viewer fell out of the ring");
-    co_return true;
-  }
+  if (delivery.gap_from) co_return bridge_gap(*delivery.gap_from);
   if (delivery.first < delivery.end) co_return co_await write_bytes(delivery);
   if (session_->ended() && delivery.first >= session_->ring().next()) {
     co_await end_output();
@@ -277,7 +278,7 @@ bool WsConnection::quiet() const {
 
 void WsConnection::thaw() {
   if (!frozen_) return;
-  frozen_ = false;
+  frozen_ = carried_ = false;
   ws_.next_layer().thaw();
   if (late_) return abort();
   if (session_) session_->input_room().notify_all();
@@ -289,8 +290,7 @@ std::optional<CarriedConnection> WsConnection::carry() {
   CarriedState state;
   if (ending() || !wire.carriable() || !describe(state)) return std::nullopt;
   if (!accepted_) state.stage = CarriedState::Stage::upgrade;
-  state.attach_within = patience_;
-  if (attach_by_ > decltype(attach_by_){}) {
+  if (state.stage == CarriedState::Stage::waiting) {
     const auto left = attach_by_ - std::chrono::steady_clock::now();
     state.attach_within = std::max(std::chrono::ceil<Millis>(left), Millis{0});
   }
@@ -300,6 +300,7 @@ std::optional<CarriedConnection> WsConnection::carry() {
   state.unsent = wire.unsent();
   state.ping_due = ping_due_;
   state.quiet_checks = quiet_checks_;
+  carried_ = true;
   return CarriedConnection{
       .fd = wire.native_handle(), .session = choice_.session, .state = to_json_text(state)};
 }

@@ -49,7 +49,7 @@ struct WsClient::Impl : std::enable_shared_from_this<WsClient::Impl> {
   };
 
   net::io_context& io;
-  websocket::stream<tcp::socket, false> ws;
+  websocket::stream<tcp::socket, true> ws;
   Options options;
   WsClient* owner = nullptr;
   beast::flat_buffer buffer;
@@ -81,6 +81,9 @@ struct WsClient::Impl : std::enable_shared_from_this<WsClient::Impl> {
     ws.next_layer().set_option(tcp::no_delay(true));
     ws.read_message_max(0);
     ws.auto_fragment(false);
+    websocket::permessage_deflate deflate;
+    deflate.client_enable = options.deflate;
+    ws.set_option(deflate);
     ws.set_option(websocket::stream_base::decorator([this](websocket::request_type& request) {
       if (!options.subprotocol.empty())
         request.set(http_ns::field::sec_websocket_protocol, options.subprotocol);

@@ -49,6 +49,7 @@ class WsClient {
     std::function<void(WsClient&, bool text, const std::string&)> on_message;
     bool keep_bytes = true;  ///< False: `bytes` stays empty (floods).
     int receive_buffer = 0;  ///< SO_RCVBUF, 0 = default.
+    bool deflate = false;    ///< Offers permessage-deflate.
   };
   /// Connects and waits until the handshake has succeeded or failed; see inbox().
   WsClient(ClientLoop& loop, unsigned short port, std::string target, Options options);
