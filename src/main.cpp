@@ -48,13 +48,15 @@ void set_up_logging(const Config& config) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-/// A session takes three descriptors, a connection one.
-void raise_open_file_limit() {
+/// A session and a connection take a descriptor each. Returns the soft limit there was.
+std::uint64_t raise_open_file_limit() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  const std::uint64_t before = limit.rlim_cur;
   limit.rlim_cur = limit.rlim_max;
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
     spdlog::warn("service.limit cannot raise open files");
+  return before;
 }
 
 /// Waits for SIGTERM or SIGINT; SIGHUP reads the configuration again.
@@ -77,14 +79,24 @@ void serve_until_told(term::server::Service& service, const sigset_t& signals,
 using term::server::HandoverChannel;
 
 /// What the process that hands over to us was started with.
-term::Result<std::map<std::string, std::string>> flags_of(HandoverChannel& channel) {
-  auto begin = channel.expect("begin", std::chrono::seconds(5));
-  if (!begin) return begin.error();
+struct Begin {
   std::map<std::string, std::string> flags;
-  const auto json = nlohmann::json::parse(begin->text, nullptr, /*allow_exceptions=*/false);
-  for (const auto& [name, value] : json.value("flags", nlohmann::json::object()).items())
-    if (value.is_string()) flags[name] = value.get<std::string>();
-  return flags;
+  std::uint64_t soft_open_files = 0;  ///< Ours is the one that it raised.
+};
+
+term::Result<Begin> begin_of(HandoverChannel& channel) {
+  auto message = channel.expect("begin", std::chrono::seconds(5));
+  if (!message) return message.error();
+  Begin begin;
+  const auto json = nlohmann::json::parse(message->text, nullptr, /*allow_exceptions=*/false);
+  const auto flags = json.find("flags");
+  if (flags != json.end() && flags->is_object())
+    for (const auto& [name, value] : flags->items())
+      if (value.is_string()) begin.flags[name] = value.get<std::string>();
+  const auto limit = json.find("soft_open_files");
+  if (limit != json.end() && limit->is_number_unsigned())
+    begin.soft_open_files = limit->get<std::uint64_t>();
+  return begin;
 }
 
 std::string own_program() {
@@ -106,16 +118,18 @@ int main(int argc, char** argv) {
     return kRefusedConfiguration;
   }
   std::map<std::string, std::string> flags = command.flags;
+  std::uint64_t soft_open_files = 0;
   std::optional<HandoverChannel> channel;
   if (command.action == Action::take_over) {
     ::fcntl(command.handover_fd, F_SETFD, FD_CLOEXEC);  // NOLINT: variadic by POSIX
     channel.emplace(term::UniqueFd(command.handover_fd));
-    auto handed = flags_of(*channel);
+    auto handed = begin_of(*channel);
     if (!handed) {
       std::fprintf(stderr, "terminal-service: --handover-fd: %s\n", handed.error().detail.c_str());
       return kRefusedConfiguration;
     }
-    flags = std::move(*handed);
+    flags = std::move(handed->flags);
+    soft_open_files = handed->soft_open_files;
   }
   auto config = term::server::load_config(flags, term::process_environment(), ".env");
   if (!config) {
@@ -137,7 +151,8 @@ int main(int argc, char** argv) {
     return kRefusedConfiguration;
   }
   for (const auto& warning : config->warnings) spdlog::warn("config {}", warning);
-  raise_open_file_limit();
+  config->soft_open_files = raise_open_file_limit();
+  if (soft_open_files > 0) config->soft_open_files = soft_open_files;
 
   sigset_t signals;
   sigemptyset(&signals);

@@ -54,6 +54,7 @@ struct Config {
   std::size_t ring_bytes = 1024 * 1024;   ///< Output kept for one session.
   HolderUse holder = HolderUse::automatic;  ///< Without `state_dir` there is none.
   std::filesystem::path holder_program;     ///< Not a key: empty = beside our own program.
+  std::uint64_t soft_open_files = 0;        ///< Not a key: what shells begin with; 0 = ours.
   std::string program;                      ///< Not a key: our own, as it is on disk.
   std::map<std::string, std::string> flags;  ///< Not a key: the command line's, by key.
   bool exact = true;                        ///< Staging pipes between ptys and rings.

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -235,7 +236,9 @@ net::awaitable<Result<HandoverReport>> Handover::attempt(Request request, Child&
   ends->second.reset();
   if (!pid) co_return pid.error();
   child.pid = report.pid = *pid;
-  const Json begin{{"type", "begin"}, {"flags", service_.config().flags}};
+  const Json begin{{"type", "begin"},
+                   {"flags", service_.config().flags},
+                   {"soft_open_files", service_.config().soft_open_files}};
   if (auto sent = child.channel->send(begin); !sent) co_return sent.error();
   auto ready = co_await answer(child, "ready", kReadyTime);
   if (!ready) co_return ready.error();
@@ -349,6 +352,11 @@ net::awaitable<void> Handover::leave(Request request, std::shared_ptr<Child> chi
 
 void Handover::start_anew() {
   for (const auto& [name, value] : service_.config().flags) ::setenv(name.c_str(), value.c_str(), 1);
+  rlimit limit{};
+  if (service_.config().soft_open_files > 0 && ::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = service_.config().soft_open_files;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
   // As a service manager would pass them (sd_listen_fds(3)).
   for (int i = 0; i < 2; ++i) ::dup2(listeners_[i].get(), 3 + i);
   ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);

@@ -52,6 +52,7 @@ Result<void> Keeper::open(const Carried* carried) {
   HolderLink::Place place{.state_dir = config_.state_dir,
                           .program = program()};
   place.take_over = carried != nullptr;
+  place.soft_open_files = config_.soft_open_files;
   auto link = HolderLink::open(place);
   if (!link) return link.error();
   link_ = std::move(*link);

@@ -46,6 +46,7 @@ net::awaitable<void> Keeper::give_to_new_holder() {
 Result<void> Keeper::give_all(std::vector<std::vector<HeldSession>> parts) {
   HolderLink::Place place{.state_dir = config_.state_dir, .program = program()};
   place.take_over = true;
+  place.soft_open_files = config_.soft_open_files;
   auto link = HolderLink::open(place);
   if (!link) return link.error();
   for (const auto& [name, fd] : kept_) {

@@ -56,12 +56,17 @@ Result<UniqueFd> connect_to(const std::filesystem::path& path) {
 Result<void> start_holder(const HolderLink::Place& place) {
   const std::string program = place.program.string();
   const std::string dir = "--state-dir=" + place.state_dir.string();
-  const char* const argv[] = {program.c_str(), dir.c_str(), "--daemon", nullptr};
+  // Our own soft limit was raised for our connections; a program that a shell starts expects the
+  // usual one.
+  const std::string limit = place.soft_open_files == 0 ? "" : std::to_string(place.soft_open_files);
+  const char* const script = "[ -z \"$1\" ] || ulimit -Sn \"$1\"; exec \"$2\" \"$3\" --daemon";
+  const char* const argv[] = {"/bin/sh", "-c",  script, "sh", limit.c_str(), program.c_str(),
+                              dir.c_str(), nullptr};
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
   pid_t pid = 0;
-  const int error = ::posix_spawn(&pid, program.c_str(), &actions, nullptr,
+  const int error = ::posix_spawn(&pid, argv[0], &actions, nullptr,
                                   const_cast<char* const*>(argv), environ);
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) return os_error("start " + program, error);

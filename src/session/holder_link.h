@@ -64,6 +64,8 @@ class HolderLink : public std::enable_shared_from_this<HolderLink> {
     std::filesystem::path program;  ///< Of the holder.
     bool start = true;              ///< When none answers.
     bool take_over = false;         ///< In place of the service that is connected.
+    /// Soft limit of open files that a started holder, and so its shells, begin with; 0 = ours.
+    std::uint64_t soft_open_files = 0;
   };
   /// Errors: busy (another service is connected), os_error, bad_snapshot (a version we do not
   /// speak).
