@@ -176,6 +176,7 @@ int main(int argc, char** argv) {
     return started.error().code == term::Errc::os_error ? 1 : kRefusedConfiguration;
   }
   serve_until_told(service, signals, flags);
+  if (service.handover().has_left()) ::_exit(0);
   service.stop();
   return 0;
 }

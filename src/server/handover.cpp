@@ -316,6 +316,7 @@ net::awaitable<Result<HandoverReport>> Handover::run(Request request) {
 /// The new process serves: lets go of everything, waits until whoever asked has the answer, stands
 /// by for a while, and ends.
 net::awaitable<void> Handover::leave(Request request, std::shared_ptr<Child> child) {
+  left_ = true;
   service_.keeper()->let_go();
   auto forget = [](Shard& shard) {
     for (Connection* connection : std::set<Connection*>(shard.connections)) {

@@ -2,6 +2,7 @@
 // The old process's half of a hand-over: everything to a new process, or back to work
 // (DESIGN.md 2.1, docs/handover.md).
 
+#include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <memory>
 #include <string>
@@ -41,6 +42,8 @@ class Handover {
   /// refuses the state, or took over something else), os_error (it ended, it hangs).
   net::awaitable<Result<HandoverReport>> run(Request request);
   bool running() const { return running_; }
+  /// Another process has everything; nothing here is ours to take down. Thread: any.
+  bool has_left() const { return left_.load(); }
 
  private:
   struct Child;
@@ -55,6 +58,7 @@ class Handover {
 
   Service& service_;
   bool running_ = false;
+  std::atomic<bool> left_{false};
   UniqueFd listeners_[2];  ///< Kept for start_anew().
 };
 
