@@ -49,6 +49,8 @@ test::HttpAnswer post_meanwhile(World& world, const std::string& target, const s
                                 test::Millis at_most);
 /// Adds to the failures of the run.
 void fail(World& world, const std::string& text);
+/// Waits until a service serves (the fault before may have left it starting); a failure otherwise.
+bool wait_serving(World& world, const std::string& after);
 /// Waits until every client is attached; a failure otherwise.
 bool wait_attached(World& world, const std::string& after);
 /// Does this service know the route by which it hands over?

@@ -144,6 +144,7 @@ class Flip final : public Fault {
   std::string name() const override { return "flip"; }
   unsigned weight() const override { return 3; }
   std::string run(World& world, const Step& step) override {
+    if (!wait_serving(world, "the fault before")) return "nobody serves";
     nlohmann::json body{{"force", true}, {"reason", "chaos"}};
     const bool refactored = step.number % 2 != 0;
     static constexpr std::array kPorts{"sessions", "streams", "telemetry"};

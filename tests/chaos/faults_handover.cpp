@@ -29,6 +29,7 @@ bool can_hand_over(World& world) {
 }
 
 std::string hand_over(World& world, const std::string& binary) {
+  if (!wait_serving(world, "the fault before")) return "nobody serves";
   const pid_t before = world.service.pid();
   const pid_t holder = world.service.holder_pid();
   const auto disconnects = world.log.disconnects;
@@ -83,6 +84,7 @@ std::string try_bad_binary(World& world, const BadBinary& bad) {
     std::fclose(file);
     ::chmod(path.c_str(), bad.mode);
   }
+  if (!wait_serving(world, "the fault before")) return "nobody serves";
   const pid_t before = world.service.pid();
   const auto disconnects = world.log.disconnects;
   (void)world.fleet.take_longest_wait();

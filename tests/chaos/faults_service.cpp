@@ -14,6 +14,18 @@ namespace term::chaos {
 
 using test::Millis;
 
+bool wait_serving(World& world, const std::string& after) {
+  const bool up = world.loop.run_until(
+      [&] { return world.service.pid() != 0 || world.service.died(); }, kRecovery);
+  if (const auto how = world.service.died()) {
+    fail(world,
+         "the service ended with " + *how + " after " + after + ": " + world.service.log_tail(600));
+    world.service.start();
+    return false;
+  }
+  return up;
+}
+
 namespace {
 
 std::string no_holder(World& world) {
@@ -26,18 +38,6 @@ void kill_and_start(World& world, Millis away) {
   world.loop.run_for(away);
   world.log.away_since = test::SteadyClock::now();
   world.service.start();
-}
-
-bool wait_serving(World& world, const std::string& after) {
-  const bool up = world.loop.run_until(
-      [&] { return world.service.pid() != 0 || world.service.died(); }, kRecovery);
-  if (const auto how = world.service.died()) {
-    fail(world,
-         "the service ended with " + *how + " after " + after + ": " + world.service.log_tail(600));
-    world.service.start();
-    return false;
-  }
-  return up;
 }
 
 class Kill final : public Fault {
@@ -95,6 +95,7 @@ class KillHolder final : public Fault {
   std::string name() const override { return "kill-holder"; }
   std::string impossible(World& world) const override { return no_holder(world); }
   std::string run(World& world, const Step&) override {
+    if (!wait_serving(world, "the fault before")) return "nobody serves";
     const pid_t before = world.service.holder_pid();
     if (before == 0) return "there is none";
     const pid_t service = world.service.pid();
