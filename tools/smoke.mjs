@@ -1,6 +1,6 @@
 // The smoke test: a service of its own on free ports, its health, one raw terminal, an echo, a planned
 // end. Usage: node tools/smoke.mjs PATH-OF-TERMINAL-SERVICE; ends with 0 if all of it worked.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -91,6 +91,8 @@ try {
   console.error(`smoke: FAILED: ${error.message}\n${log}`);
 } finally {
   service.kill('SIGKILL');
+  // The holder keeps the terminal; it goes, too.
+  spawnSync(binary, ['stop', '--end-sessions'], { cwd: stateDir, env, timeout: 20_000 });
   await rm(stateDir, { recursive: true, force: true });
 }
 process.exit(failed ? 1 : 0);
