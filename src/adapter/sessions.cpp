@@ -74,6 +74,7 @@ void Sessions::started(Session& session, Pty pty) {
   ++counts_.created;
   spdlog::info("session.started id={} project={} pid={} engine={}", session.id(), session.project(),
                pty.pid, to_string(session.owners().sessions));
+  if (frozen_) session.freeze();
   session.start(std::move(pty), [this](Session& s) { ended(s); });
   settle(session, "shell started");
   note(session);

@@ -148,6 +148,8 @@ net::awaitable<Result<void>> Handover::freeze(std::size_t own_requests) {
   service_.operator_port().freeze();
   for (;;) {
     auto still = [](Shard& shard) {
+      // First of all: a flood takes the loop's time from those who are to come to rest.
+      shard.sessions->freeze();
       std::size_t busy = shard.creating.size();
       for (Connection* connection : shard.connections) {
         connection->freeze();
@@ -167,11 +169,6 @@ net::awaitable<Result<void>> Handover::freeze(std::size_t own_requests) {
     pause.expires_after(Millis(1));
     co_await pause.async_wait(kNoThrow);
   }
-  auto stop = [](Shard& shard) {
-    shard.sessions->freeze();
-    return true;
-  };
-  co_await shards.gather(std::move(stop));
   co_return Result<void>{};
 }
 
