@@ -200,22 +200,6 @@ test('a flip changes the engine in the status line and nothing else', async () =
   await user.close();
 });
 
-test('a killed service that comes back has the same shell, and the page says live', async (context) => {
-  if (!service.holder) return context.skip('this service has no holder');
-  const user = await visit('killed');
-  const pid = await user.shellPid('shell');
-  await service.kill();
-  await until(async () => (await user.state()).name === 'waiting', 'the page to notice');
-  await user.type('echo typed-while-away-$((2+3))');
-  await service.run();
-  await user.connected();
-  await user.page.keyboard.press('Enter');
-  await user.line(/^typed-while-away-5$/);
-  assert.equal(await user.shellPid('after'), pid);
-  assert.equal((await user.state()).tier, 'live');
-  await user.close({ connectionFaults: true });
-});
-
 test('maintenance is shown in a bar of its own', async (context) => {
   const { status } = await fetch(`${service.adminUrl}/api/admin/maintenance/disable`, { method: 'POST' });
   if (status === 404) return context.skip('this service has no maintenance');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { connect as dial, createServer } from 'node:net';
@@ -100,7 +100,7 @@ export class Service {
       PS1: '$ ',
       ...this.settings,
     };
-    const previous = this.process?.pid;
+    const previous = this.killed;
     this.process = spawn(this.binary, [], { env: this.environment, cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
     this.log = '';
     for (const stream of [this.process.stdout, this.process.stderr]) stream.on('data', (text) => (this.log += text));
@@ -124,11 +124,26 @@ export class Service {
     return answer;
   }
 
+  /** The process that serves now, which after a hand-over is none of ours. */
+  async pid() {
+    return JSON.parse(await readFile(join(this.directory, 'service.json'), 'utf8')).pid;
+  }
+
   /** kill -9: the shells must not notice. */
   async kill() {
-    const gone = once(this.process, 'exit');
-    this.process.kill('SIGKILL');
+    const pid = await this.pid();
+    process.kill(pid, 'SIGKILL');
+    await until(() => !existsSync(`/proc/${pid}`) || readFileSync(`/proc/${pid}/status`, 'utf8').includes('State:\tZ'), 'its end');
+    this.killed = pid;
+  }
+
+  /** Everything to a new process; the one that was started here ends by itself. */
+  async handOver() {
+    const before = this.process;
+    const gone = before.exitCode === null ? once(before, 'exit') : undefined;
+    const { pid } = await this.admin('/api/admin/restart', { probation_ms: 0 });
     await gone;
+    return pid;
   }
 
   async stop() {
