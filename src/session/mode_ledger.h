@@ -35,7 +35,7 @@ class ModeLedger {
   void before_overwrite(const OutputRing& ring, Offset new_first);
 
   /// The modes at `at` in [known_from(), ring.next()]; clamped to that. Scans from known_from() on:
-  /// at several hundred MB/s, so for an attach, not for each turn.
+  /// at 100 MB/s and more, so for an attach, not for each turn.
   TerminalModes at(const OutputRing& ring, Offset at) const;
 
   /// Starts anew: the terminal was reset, and the next byte has the offset `at`.

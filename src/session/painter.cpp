@@ -188,4 +188,18 @@ std::string paint_screen(std::string_view bytes, const TerminalModes& at_begin, 
   return out.append(bytes.substr(whole));
 }
 
+std::string paint_newest(std::string_view bytes, const TerminalModes& at_begin, WindowSize size,
+                         PaintLimits limits) {
+  TerminalModes at_end = at_begin;
+  scan_modes(at_end, bytes);
+  const std::size_t most = at_end.alternate != 0 ? limits.alternate : limits.main;
+  if (bytes.size() <= most) return paint_screen(bytes, at_begin, size);
+  TerminalModes modes = at_begin;
+  std::size_t begin = scan_modes(modes, bytes.substr(0, bytes.size() - most));
+  // Within a string the rest is no text: as well from the begin, then.
+  if (modes.inside != TerminalModes::ground) return paint_screen(bytes, at_begin, size);
+  while (begin < bytes.size() && (bytes[begin] & 0xC0) == 0x80) ++begin;
+  return paint_screen(bytes.substr(begin), modes, size);
+}
+
 }  // namespace term

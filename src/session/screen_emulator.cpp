@@ -109,6 +109,7 @@ int ScreenEmulator::put_glyph(VTermGlyphInfo* info, VTermPos at, void* self) {
   for (const std::uint32_t* c = info->chars; *c != 0 && count < chars.size(); ++c) {
     chars[count++] = printable(*c);
   }
+  emulator.at_edge_ = at.col + info->width >= emulator.grid().cols();
   emulator.grid().put(at.row, at.col, std::span(chars.data(), count), info->width,
                       emulator.modes_.now.pen, info->protected_cell != 0);
   return 1;
@@ -134,6 +135,12 @@ CellPlace ScreenEmulator::cursor() const {
   VTermPos at{};
   vterm_state_get_cursorpos(state_, &at);
   return {.row = at.row, .col = at.col};
+}
+
+/// Everything but text takes a pending wrap back; libvterm 0.1.4 keeps it where the cursor stays.
+void ScreenEmulator::settle() {
+  if (!std::exchange(at_edge_, false) || cursor().col + 2 < grids_[0].cols()) return;
+  write("\x1B[" + std::to_string(grids_[0].cols()) + "G");
 }
 
 bool ScreenEmulator::about_to_wrap() {
@@ -221,6 +228,7 @@ void ScreenEmulator::escape(std::string_view bytes, const EscapeSequence& found)
   constexpr std::string_view kPlain = "DEHMNOno";
   const bool designates = body.size() == 2 && body[0] >= '(' && body[0] <= '+';
   const bool known = plain && kPlain.find(body[0]) != std::string_view::npos;
+  if (known) settle();
   if (known || designates || body == "#8") write("\x1B" + body);
 }
 
@@ -235,8 +243,32 @@ void ScreenEmulator::csi(const Csi& csi) {
   } else if (csi.is(0, 0, 'h') || csi.is(0, 0, 'l')) {
     pass_on(csi, 8);  // Insert and newline; it knows no others.
   } else if (edits(csi)) {
+    settle();
+    if (stops_at_margin(csi)) return;
     pass_on(csi, 2);
+    const bool lines = csi.is(0, 0, 'L') || csi.is(0, 0, 'M');
+    if (lines) write("\r");  // As in xterm; libvterm leaves the cursor.
   }
+}
+
+/// CUU, CUD, CNL and CPL do not leave the margins, in xterm; in libvterm 0.1.4 they do. True if the
+/// cursor was moved here.
+bool ScreenEmulator::stops_at_margin(const Csi& csi) {
+  const bool up = csi.is(0, 0, 'A') || csi.is(0, 0, 'F');
+  const bool down = csi.is(0, 0, 'B') || csi.is(0, 0, 'E');
+  if (!up && !down) return false;
+  const int top = std::max<int>(modes_.top, 1) - 1;
+  const int last = grids_[0].rows() - 1;
+  const int bottom = modes_.bottom == 0 ? last : std::min<int>(modes_.bottom - 1, last);
+  const int count = std::max<int>(csi.value(0), 1);
+  CellPlace to = cursor();
+  to.row = up ? std::max(to.row - count, to.row >= top ? top : 0)
+              : std::min(to.row + count, to.row <= bottom ? bottom : last);
+  if (csi.final == 'E' || csi.final == 'F') to.col = 0;
+  std::string out;
+  append_place(out, modes_, to);
+  write(out);
+  return true;
 }
 
 /// Rewrites the sequence: libvterm 0.1.4 overflows on long numbers and takes few of them.

@@ -69,6 +69,8 @@ class ScreenEmulator {
   void repeat(const Csi& csi, const std::string& what);
   void pass_on(const Csi& csi, std::size_t values);
   void osc(std::string_view body);
+  void settle();
+  bool stops_at_margin(const Csi& csi);
   void save();
   void restore();
 
@@ -81,6 +83,7 @@ class ScreenEmulator {
   std::string last_;  ///< The character before the next sequence, for REP.
   std::string title_;
   std::string icon_;
+  bool at_edge_ = false;          ///< The last character reached the last column.
   std::size_t repeats_left_ = 0;  ///< Characters that REP may still make.
 };
 

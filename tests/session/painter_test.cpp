@@ -28,19 +28,17 @@ class Output {
       case 2:
         return text();
       case 3:
-        return pick({"\r\n", "\r\n", "\n", "\b", "\t", "\r", "\x1BM",
-                     "\x1B"
-                     "D",
-                     "\x1B"
-                     "E"});
+        // CUF: libvterm keeps a pending wrap over what follows, xterm does not.
+        return below(2) == 0 ? pick({"\r\n", "\n", "\b", "\t", "\r"})
+                             : "\x1B[C\x1B" + pick({"D", "E", "M"});
       case 4:
       case 5:
-        return csi(pick({"A", "B", "C", "D", "G", "d"}), 1, 12);
+        return csi(pick({"C", "D", "G", "d"}), 1, 12);
       case 6:
         return "\x1B[" + number(1, 9) + ";" + number(1, 26) + "H";
       case 7:
-        // CUF first: libvterm keeps a pending wrap over edits, xterm does not.
-        return "\x1B[C" + csi(pick({"@", "P", "X", "L", "M", "S", "T"}), 1, 4);
+        // CR: after L and M xterm has it there, libvterm not.
+        return "\x1B[C" + csi(pick({"@", "P", "X", "L", "M", "S", "T"}), 1, 4) + "\r";
       case 8:
         return "\x1B[C" + csi(pick({"J", "K"}), 0, 2);
       case 9:
