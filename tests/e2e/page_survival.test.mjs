@@ -60,6 +60,7 @@ test('a killed service that comes back has the same shell; what was typed arrive
   await service.kill();
   await until(async () => /trying again/.test(await user.status()), 'the status line to say so');
   await user.run('echo typed-while-away-$((2+3))');
+  await until(async () => /31 bytes typed, kept/.test(await user.status()), 'the status line to say what waits');
   await user.screenshot('killed');
   await service.run();
   await user.connected(); // by itself

@@ -16,6 +16,7 @@ export class StatusLine {
   private readonly dot = h('span', { class: 'dot' });
   private readonly state = h('span', { class: 'state', role: 'status' });
   private readonly retry = h('button', { type: 'button', class: 'link', hidden: true }, 'Try now');
+  private readonly kept = h('span', { class: 'kept', title: 'Sent as soon as the connection is back, and once' });
   private readonly tier = h('span', { class: 'tier' });
   private readonly engine = h('span', { class: 'engine' });
   private readonly latency = h('span', { class: 'latency', title: 'Time to the service and back' });
@@ -29,7 +30,7 @@ export class StatusLine {
       this.view?.focus();
     });
     this.element.append(
-      h('div', { class: 'side' }, this.dot, this.state, this.retry, this.tier),
+      h('div', { class: 'side' }, this.dot, this.state, this.retry, this.kept, this.tier),
       h('div', { class: 'side' }, this.engine, this.latency, this.size),
     );
   }
@@ -37,7 +38,7 @@ export class StatusLine {
   show(view: SessionView | undefined): void {
     this.view = view;
     this.render();
-    const counting = view?.state.name === 'waiting';
+    const counting = view?.state.name === 'waiting' || view?.state.name === 'connecting'; // seconds, bytes
     if (counting) this.timer ??= setInterval(() => this.render(), 250);
     else {
       clearInterval(this.timer);
@@ -50,6 +51,9 @@ export class StatusLine {
     const state = view?.state;
     this.element.dataset.state = state?.name ?? 'idle';
     setText(this.state, state ? describe(state, view?.suspended ?? false) : 'No terminal open');
+    const away = state?.name === 'waiting' || state?.name === 'connecting';
+    const kept = away ? (view?.client.unacknowledged ?? 0) : 0;
+    setText(this.kept, kept ? `${kept.toLocaleString()} ${kept === 1 ? 'byte' : 'bytes'} typed, kept` : '');
     this.retry.hidden = state?.name !== 'waiting';
     const tierName = state?.name === 'connected' ? (view?.fresh ? 'new' : state.tier) : undefined;
     const [tier, tierTitle] = (tierName && kTiers[tierName]) || ['', ''];
@@ -74,7 +78,7 @@ function setText(element: HTMLElement, text: string): void {
 function describe(state: ClientState, suspended: boolean): string {
   switch (state.name) {
     case 'connecting':
-      return state.attempt > 1 ? 'Reconnecting…' : 'Connecting…';
+      return state.again || state.attempt > 1 ? 'Reconnecting…' : 'Connecting…';
     case 'connected':
       return suspended ? 'Suspended' : 'Connected';
     case 'waiting': {

@@ -43,6 +43,8 @@ test('a reconnect asks for the first byte it lacks, and never creates a session'
   first.cut();
   await state('waiting');
   const second = await server.connection(1);
+  const connecting = seen.states.filter(({ name }) => name === 'connecting');
+  assert.deepEqual(connecting.map(({ again }) => again), [false, true]);
   const attach = await second.attached();
   assert.equal(attach.output, 1005);
   assert.equal(attach.client, client.id);

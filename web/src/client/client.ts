@@ -154,7 +154,7 @@ export class TerminalClient extends Emitter<ClientEvents> {
     const { url, session, project } = this.options;
     let address = `${url}/terminal/${encodeURIComponent(session)}?projectId=${encodeURIComponent(project)}`;
     if (this.attachedOnce || this.options.create === false) address += '&create=false';
-    this.enter({ name: 'connecting', attempt: ++this.attempt });
+    this.enter({ name: 'connecting', attempt: ++this.attempt, again: this.attachedOnce });
     let socket: Socket;
     try {
       socket = (this.options.openSocket ?? openBrowserSocket)(address, kSubprotocol);

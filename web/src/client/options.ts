@@ -41,7 +41,7 @@ export interface Timing {
 export const kTiming: Timing = { ping: 10_000, silence: 30_000, attach: 10_000, ackIdle: 60, stable: 2000 };
 export type ClientState =
   | { name: 'idle' }
-  | { name: 'connecting'; attempt: number }
+  | { name: 'connecting'; attempt: number; again: boolean } // `again`: there was a connection
   | { name: 'connected'; tier: Tier }
   | { name: 'waiting'; until: number; reason: string } // `until`: ms since the epoch
   | { name: 'ended'; why: 'exit' | 'closed' | 'gone'; exit?: Exit }
