@@ -8,12 +8,13 @@ start_seconds=30
 stop_seconds=30
 
 binary() { printf '%s/build/%s/bin/terminal-service' "$root" "$start_preset"; }
+control() { printf '%s/build/%s/bin/terminal-ctl' "$root" "$start_preset"; }
 
 build_service() {
   known_preset "$start_preset"
   cmd_setup run >&2
   # Compiler output goes to stderr, so that stdout is the service's alone.
-  build_preset "$start_preset" terminal-service >&2
+  build_preset "$start_preset" terminal-service terminal-holder terminal-ctl >&2
 }
 
 # The state directory of a service started with these arguments. Without a built service, or with a
@@ -72,13 +73,63 @@ health() {
   ) 2>/dev/null
 }
 
-cmd_start() {
-  build_service
-  exec "$(binary)" "$@"
+# Whom Ctrl-C and SIGTERM are for while cmd_start is in front of it: the process it waits for, and in
+# the moment of a hand-over the next one, too.
+served_pid="" served_dir="" told=0
+pass_on() {
+  local pid
+  told=1
+  for pid in "$served_pid" "$(running_pid "$served_dir")"; do
+    [[ -z $pid ]] || kill -s "$1" "$pid" 2>/dev/null || true
+  done
 }
 
+# In the foreground until no process serves that state any more. A hand-over replaces the process that
+# was started here: then the one that service.json names is waited for. It is not our child, so its
+# end is judged by what it leaves: a planned one removes service.json.
+cmd_start() {
+  local dir status=0
+  build_service
+  dir=$(state_dir "$@")
+  served_dir=$dir
+  # A tty tells the whole foreground group; others tell us alone. Told twice is told once.
+  trap 'pass_on TERM' TERM INT
+  trap 'pass_on HUP' HUP
+  "$(binary)" "$@" &
+  served_pid=$!
+  while
+    told=0 status=0
+    wait "$served_pid" || status=$?
+    ((told)) # interrupted by a signal, perhaps: a second wait gives the same or the real status
+  do :; done
+  while ((status == 0)) && [[ -e $dir/service.json ]]; do
+    served_pid=$(running_pid "$dir")
+    if [[ -z $served_pid ]]; then
+      # Gone between the two looks as planned, or without a word.
+      [[ ! -e $dir/service.json ]] || status=1
+      break
+    fi
+    say "handed over to process $served_pid" >&2
+    while [[ $(running_pid "$dir") == "$served_pid" ]]; do
+      tail --pid="$served_pid" -s 0.1 -f /dev/null &
+      wait $! || true
+    done
+  done
+  return $status
+}
+
+# Waits until nothing serves that state. Its shells go on with the holder, unless --end-sessions is given.
 cmd_stop() {
-  local dir pid waited=0
+  local dir pid argument waited=0 end=0 rest=()
+  for argument in "$@"; do
+    if [[ $argument == --end-sessions ]]; then end=1; else rest+=("$argument"); fi
+  done
+  set -- "${rest[@]}"
+  if ((end)); then
+    [[ -x $(binary) ]] || die "--end-sessions needs the service's program; build it first: ./dev build $start_preset"
+    "$(binary)" stop --end-sessions "$@" || exit $?
+    return 0
+  fi
   dir=$(state_dir "$@")
   pid=$(running_pid "$dir")
   if [[ -z $pid ]]; then
@@ -93,16 +144,21 @@ cmd_stop() {
   say "stopped $pid"
 }
 
-cmd_restart() {
-  local dir log child waited=0
-  # First everything that can fail, while the old service still runs.
-  build_service
-  "$(binary)" --print-state-dir "$@" >/dev/null || exit $?
-  dir=$(state_dir "$@")
-  log=$dir/service.log
+# Keys that are set here to something else than in the process PID: a hand-over would not bring them
+# there, since the new process has the arguments and the environment of the old one.
+changed_keys() {
+  local key theirs
+  while IFS= read -r key; do
+    [[ -n ${!key+set} && $key != TERMINAL_STATE_DIR && $key != TERMINAL_ADMIN_TOKEN ]] || continue
+    theirs=$(tr '\0' '\n' <"/proc/$1/environ" 2>/dev/null | sed -n "s/^$key=//p" | tail -n 1) || true
+    [[ $theirs == "${!key}" ]] || printf '%s ' "$key"
+  done < <("$(binary)" --print-config-table | sed -n 's/^| `\([A-Z_]*\)`.*/\1/p')
+}
+
+start_in_background() {
+  local dir=$1 log=$1/service.log child waited=0
+  shift
   mkdir -p "$dir"
-  say "open shells end with the service until a later release brings the holder"
-  cmd_stop "$@"
   setsid nohup "$(binary)" "$@" </dev/null >>"$log" 2>&1 &
   child=$!
   until [[ $(running_pid "$dir") == "$child" ]] && health "$dir" >/dev/null; do
@@ -117,6 +173,36 @@ cmd_restart() {
     sleep 0.1
   done
   say "running: process $child, page http://localhost:$(field "$dir/service.json" ws_port)/, log $log"
+}
+
+# By hand-over where that is possible: no shell ends and no WebSocket closes.
+cmd_restart() {
+  local dir pid argument changed arguments=()
+  # First everything that can fail, while the old service still runs.
+  build_service
+  "$(binary)" --print-state-dir "$@" >/dev/null || exit $?
+  dir=$(state_dir "$@")
+  pid=$(running_pid "$dir")
+  if [[ -z $pid ]]; then
+    start_in_background "$dir" "$@"
+    return
+  fi
+  for argument in "$@"; do
+    [[ $argument == --terminal-state-dir=* ]] || arguments+=("$argument")
+  done
+  changed=$(changed_keys "$pid")
+  if [[ -z $(field "$dir/service.json" holder_pid) ]]; then
+    say "process $pid has no holder (TERMINAL_HOLDER=none) and cannot hand over: stop and start; open shells end" >&2
+  elif ((${#arguments[@]})); then
+    say "new arguments need a new start: shells stay with the holder, pages reconnect" >&2
+  elif [[ -n $changed ]]; then
+    say "the environment differs (${changed% }), which needs a new start: shells stay with the holder, pages reconnect" >&2
+  else
+    "$(control)" --state-dir="$dir" restart --binary="$(binary)"
+    return
+  fi
+  cmd_stop "$@"
+  start_in_background "$dir" "$@"
 }
 
 cmd_status() {
