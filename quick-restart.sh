@@ -3,7 +3,7 @@
 # WebSocket closes. Usage: quick-restart.sh [--state-dir=DIR] [--binary=PATH] [--probation=DURATION]
 set -euo pipefail
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
-for program in "${TERMINAL_CTL:-}" "$root/build/release/bin/terminal-ctl" "$root/build/dev/bin/terminal-ctl" \
+for program in "${DEV_CTL:-}" "$root/build/release/bin/terminal-ctl" "$root/build/dev/bin/terminal-ctl" \
   "$(command -v terminal-ctl || true)"; do
   [[ -n $program && -x $program ]] && exec "$program" restart "$@"
 done

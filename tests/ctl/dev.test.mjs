@@ -28,13 +28,13 @@ test('start stays in front over hand-overs; SIGTERM ends whoever serves then, an
   await handOver(place);
   const last = await handOver(place);
   assert.equal(await terminal.shell('after'), shell);
+  await until(() => front.stderr.includes(`handed over to process ${last}`), 'start to notice');
   assert.equal(front.status, undefined);
   front.child.kill('SIGTERM');
   await front.ended();
   assert.equal(front.status, 0, front.output);
   assert.ok(!alive(last));
   assert.ok(alive(shell), 'the shell is with the holder');
-  assert.match(front.stderr, new RegExp(`handed over to process ${last}`));
 });
 
 test('SIGTERM in the moment of a hand-over ends the new process, too', async (context) => {

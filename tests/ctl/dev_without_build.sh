@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ./dev start, stop and restart as they are, with the programs of TERMINAL_SERVICE_BIN and TERMINAL_CTL
+# ./dev start, stop and restart as they are, with the programs of DEV_SERVICE and DEV_CTL
 # in place of a build. Usage: dev_without_build.sh COMMAND [ARGUMENTS]
 # shellcheck disable=SC2034
 set -euo pipefail
@@ -12,8 +12,8 @@ die() {
 # shellcheck source=/dev/null
 source "$root/tools/dev.d/service.sh"
 build_service() { :; }
-binary() { printf '%s' "$TERMINAL_SERVICE_BIN"; }
-control() { printf '%s' "$TERMINAL_CTL"; }
+binary() { printf '%s' "$DEV_SERVICE"; }
+control() { printf '%s' "$DEV_CTL"; }
 command=$1
 shift
 "cmd_$command" "$@"

@@ -75,8 +75,8 @@ export class Place {
       PORT: '0',
       TERMINAL_WS_PORT: '0',
       TERMINAL_STATE_DIR: join(place.directory, 'state'),
-      TERMINAL_CTL: programs.ctl,
-      TERMINAL_SERVICE_BIN: programs.service,
+      DEV_CTL: programs.ctl,
+      DEV_SERVICE: programs.service,
       ...settings,
     };
     return place;
@@ -141,7 +141,8 @@ export class Terminal {
   /** The process id of the shell, asked through this connection. */
   async shell(mark) {
     this.socket.send(`echo ${mark}=$$\r`);
-    return (await until(() => new RegExp(`\n${mark}=(\\d+)`).exec(this.seen), `the answer ${mark}: ${this.seen}`))[1];
+    const answer = new RegExp(`[\r\n]${mark}=(\\d+)[\r\n]`);
+    return (await until(() => answer.exec(this.seen), `the answer ${mark}`))[1];
   }
   close() {
     this.socket.terminate();

@@ -42,13 +42,18 @@ field() {
   tr -d '\n' <"$1" | sed -n "s/.*\"$2\" *: *\"\{0,1\}\([^\",} ]*\).*/\1/p"
 }
 
-# The pid in service.json if that process is a running terminal-service, else nothing. A pid is used
-# again after a crash, so the name decides.
+# A pid is used again after a crash, so the name decides.
+is_service() {
+  [[ $(cat "/proc/$1/comm" 2>/dev/null) == terminal-servic* ]] &&
+    [[ $(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null) != Z ]]
+}
+
+# The pid in service.json if that process is a running terminal-service, else nothing.
 running_pid() {
   local pid
   pid=$(field "$1/service.json" pid)
-  [[ $pid =~ ^[1-9][0-9]*$ && $(cat "/proc/$pid/comm" 2>/dev/null) == terminal-servic* ]] || return 0
-  [[ $(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$pid/status" 2>/dev/null) == Z ]] || printf '%s' "$pid"
+  [[ $pid =~ ^[1-9][0-9]*$ ]] && is_service "$pid" || return 0
+  printf '%s' "$pid"
 }
 
 # The answer to the health question of the service whose state is in DIR: the HTTP status on the first
@@ -118,30 +123,37 @@ cmd_start() {
   return $status
 }
 
+# end_process PID: SIGTERM, and waits.
+end_process() {
+  local waited=0
+  kill -TERM "$1" || die "cannot signal process $1; is it yours?"
+  while is_service "$1"; do
+    ((waited++ < stop_seconds * 10)) || die "process $1 has not ended $stop_seconds s after SIGTERM"
+    sleep 0.1
+  done
+}
+
 # Waits until nothing serves that state. Its shells go on with the holder, unless --end-sessions is given.
 cmd_stop() {
-  local dir pid argument waited=0 end=0 rest=()
+  local dir pid standby argument end=0 rest=()
   for argument in "$@"; do
     if [[ $argument == --end-sessions ]]; then end=1; else rest+=("$argument"); fi
   done
   set -- "${rest[@]}"
-  if ((end)); then
-    [[ -x $(binary) ]] || die "--end-sessions needs the service's program; build it first: ./dev build $start_preset"
-    "$(binary)" stop --end-sessions "$@" || exit $?
-    return 0
-  fi
   dir=$(state_dir "$@")
   pid=$(running_pid "$dir")
-  if [[ -z $pid ]]; then
+  if [[ -n $pid ]]; then
+    # For a moment after a hand-over the process before it stands by to step in, which is not wanted now.
+    standby=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null) || true
+    if is_service "${standby:-0}"; then end_process "$standby"; fi
+    if is_service "$pid"; then end_process "$pid"; fi
+    say "stopped $pid"
+  elif ((!end)); then
     say "no service is running with the state in $dir"
-    return 0
   fi
-  kill -TERM "$pid" || die "cannot signal process $pid; is it yours?"
-  while [[ -n $(running_pid "$dir") && -d /proc/$pid ]]; do
-    ((waited++ < stop_seconds * 10)) || die "process $pid has not ended $stop_seconds s after SIGTERM"
-    sleep 0.1
-  done
-  say "stopped $pid"
+  ((end)) || return 0
+  [[ -x $(binary) ]] || die "--end-sessions needs the service's program: ./dev build $start_preset"
+  "$(binary)" stop --end-sessions "$@"
 }
 
 # Keys that are set here to something else than in the process PID: a hand-over would not bring them
