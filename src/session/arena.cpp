@@ -112,8 +112,11 @@ ArenaClient* ArenaSlot::client(std::string_view client, Offset written,
   for (ArenaClient& entry : header().clients) {
     const auto length = static_cast<std::size_t>(entry.length.load());
     if (length == 0) {
-      free = &entry;  // Entries are taken from the front and never given back.
-      break;
+      // Entries are taken from the front and never given back; but a kill while one changed hands
+      // leaves it free among the taken.
+      if (free != nullptr) break;
+      free = &entry;
+      continue;
     }
     const std::string_view id(entry.id, std::min(length, sizeof entry.id));
     if (id == client) return &entry;
