@@ -18,6 +18,8 @@ namespace {
 /// Viewers of an ended session are waited for until nothing has come for so long.
 constexpr Millis kViewersLast{2000};
 constexpr Millis kLongestFinish{120'000};
+/// Nobody types on and on without seeing it.
+constexpr std::uint64_t kTypedAhead = 4 * 1024;
 constexpr std::size_t kLongestPaste = 24 * 1024;
 
 /// `word N word N …` after the line's first word, of the last such line; with `count` of them.
@@ -133,10 +135,12 @@ void Fleet::drive(Member& member, SteadyClock::time_point now, double seconds) {
   if (member.rate > 0) {
     member.credit = std::min(member.credit + member.rate * seconds, member.rate / 4 + 64);
     member.credit -= static_cast<double>(writer.type(static_cast<std::size_t>(member.credit)));
-  } else if (now >= member.next_key) {
+  } else if (now >= member.next_key && writer.unwritten() < kTypedAhead) {
     const bool paste = member.random() % 256 == 0;
     writer.type(1 + member.random() % (paste ? kLongestPaste : 7));
-    member.next_key = now + Millis(5 + member.random() % 40);
+    // All together stay below what one machine can echo: many sessions type more slowly.
+    const auto slower = 1 + options_.sessions / 24;
+    member.next_key = now + Millis((5 + member.random() % 40) * slower);
   }
 }
 
@@ -200,7 +204,7 @@ void Fleet::finish(Millis at_most) {
   loop_.run_until([&] { return members_.empty() || SteadyClock::now() - last_news() > at_most; },
                   kLongestFinish);
   for (auto& member : members_) {
-    totals_.failures.push_back(member->id + " has not ended");
+    totals_.failures.push_back(member->id + " has not ended" + member->writer->where());
     judge(*member);
   }
   members_.clear();

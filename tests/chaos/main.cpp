@@ -25,6 +25,7 @@ test::ServiceProcess::Options service_options(const Options& options) {
   service.environment = {{"MAX_TERMINAL_CREATIONS_PER_MIN", "1000000"},
                          {"MAX_SESSIONS_PER_PROJECT", "10000"},
                          {"TERMINAL_SHARDS", "2"},
+                         {"CHAOS_BINARY", options.binary},
                          {"CHAOS_SECRET", "no shell may see it"}};
   if (options.control) service.environment["TERMINAL_EXACT"] = "false";
   if (options.faults.empty() || options.faults.contains("full-disk")) service.state_size = "192m";

@@ -102,6 +102,7 @@ void ResumingClient::attached_message(const Json& message) {
     if (tier == "new" || tier == "cold") violation("came back as " + tier + where());
   }
   known_ = true;
+  last_byte_ = now;
   back_off_ = Millis(0);
   const auto output = message.at("output").get<std::uint64_t>();
   if (asked_ && output != received_) violation("attached at " + std::to_string(output) + where());
@@ -220,7 +221,7 @@ std::string ResumingClient::input_bytes(std::uint64_t from, std::uint64_t to) co
 }
 
 Millis ResumingClient::take_longest_wait() {
-  if (outstanding() > 0) {
+  if (attached_ && outstanding() > 0) {
     const auto now = SteadyClock::now();
     longest_wait_ = std::max(longest_wait_, std::chrono::duration_cast<Millis>(now - last_byte_));
   }

@@ -63,8 +63,8 @@ class ResumingClient final : FrameSocket::Listener {
   bool greeted() const { return check_.at() >= kGreetingBytes; }
   bool ended() const { return ended_; }
   bool ending() const { return ending_at_.has_value(); }
-  /// Everything typed is acknowledged.
-  bool all_written() const { return acknowledged_ == typed_; }
+  /// Typed, and not acknowledged as written.
+  std::uint64_t unwritten() const { return typed_ - acknowledged_; }
   /// Bytes of output that will come for what was typed, and have not.
   std::uint64_t outstanding() const;
   std::uint64_t typed() const { return typed_; }
@@ -77,6 +77,7 @@ class ResumingClient final : FrameSocket::Listener {
   SteadyClock::time_point heard_at() const { return heard_at_; }  ///< The last output.
   /// Cuts the connection and comes back only after this time.
   void stay_away(Millis time);
+  std::string where() const;  ///< Its offsets, in words.
   bool away() const { return SteadyClock::now() < away_until_; }
 
  private:
@@ -91,7 +92,6 @@ class ResumingClient final : FrameSocket::Listener {
   void send_input();
   std::string input_bytes(std::uint64_t from, std::uint64_t to) const;
   void violation(const std::string& text);
-  std::string where() const;
 
   EventLoop& loop_;
   ClientLog& log_;
