@@ -68,6 +68,7 @@ Verdict judge(const Service& service, const Report& report, const Owners& fresh)
   if (const Keeper* keeper = service.keeper()) {
     if (keeper->status().status != "ok")
       verdict.degrade("holder " + keeper->status().status + ": " + keeper->status().detail);
+    if (!keeper->status().arena_lost.empty()) verdict.degrade(keeper->status().arena_lost);
     for (const auto& [id, why] : keeper->status().recovery.failed)
       verdict.degrade("session " + id + " was not recovered: " + why);
   }

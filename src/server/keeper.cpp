@@ -60,7 +60,7 @@ Result<void> Keeper::open(const Carried* carried) {
   if (!named) return named.error();
   auto held = link_->list();
   if (!held) return held.error();
-  if (auto opened = open_arena(*named, !held->empty()); !opened) return opened;
+  if (auto opened = open_arena(*named, !held->empty(), carried != nullptr); !opened) return opened;
   if (auto opened = open_stagings(*named); !opened) return opened;
   source_.use(link_);
   for (std::size_t i = 0; i < shards_.size(); ++i)
@@ -79,11 +79,17 @@ Result<void> Keeper::open(const Carried* carried) {
   return {};
 }
 
-Result<void> Keeper::open_arena(std::map<std::string, UniqueFd>& named, bool in_use) {
+Result<void> Keeper::open_arena(std::map<std::string, UniqueFd>& named, bool in_use,
+                                bool handing_over) {
   const std::uint32_t slots = wanted_slots(config_);
   if (auto& fd = named[kArena]) {
     auto opened = Arena::open(std::move(fd));
-    if (!opened && in_use) return opened.error();
+    // A hand-over can still be refused; at a start the shells matter more than what they printed.
+    if (!opened && in_use && handing_over) return opened.error();
+    if (!opened && in_use) {
+      status_.arena_lost = opened.error().detail + "; the output so far of all sessions is lost";
+      spdlog::error("recovery.arena ERROR {}", status_.arena_lost);
+    }
     const bool fits = opened && (*opened)->slots() == slots &&
                       (*opened)->ring_bytes() / 4096 == (config_.ring_bytes + 4095) / 4096;
     if (opened && !fits && in_use)
@@ -139,7 +145,6 @@ Result<std::unique_ptr<Staging>> Keeper::open_staging(std::map<std::string, Uniq
   }
   auto done = Staging::recover(*arena_, shard, pipes[0].get(), pipes[1].get());
   if (!done) {
-    status_.recovery.disagreements.push_back(done.error().detail);
     spdlog::error("recovery.staging shard={} ERROR {}", shard, done.error().detail);
     Staging::reset(*arena_, shard, pipes[0].get(), pipes[1].get());
   }

@@ -17,6 +17,7 @@ struct KeeperStatus {
   std::string detail;
   pid_t pid = 0;
   RecoveryReport recovery;
+  std::string arena_lost;  ///< Why; empty when it was not.
   std::uint64_t holders_lost = 0;
 };
 
@@ -57,7 +58,7 @@ class Keeper {
   void expect_takeover(bool expected) { takeover_expected_ = expected; }
 
  private:
-  Result<void> open_arena(std::map<std::string, UniqueFd>& named, bool in_use);
+  Result<void> open_arena(std::map<std::string, UniqueFd>& named, bool in_use, bool handing_over);
   Result<void> open_stagings(std::map<std::string, UniqueFd>& named);
   Result<std::unique_ptr<Staging>> open_staging(std::map<std::string, UniqueFd>& named,
                                                 std::size_t shard);

@@ -63,6 +63,10 @@ class Recovery {
       ++report_.ended;
     }
     Pty pty{.fd = std::move(held.pty), .pid = held.pid, .slot = held.slot};
+    const std::uint64_t pts = slot.header().pts.load();
+    if (pts != 0 && pts != static_cast<std::uint64_t>(pty_number(pty) + 1))
+      disagree(held.id, "the arena has pts " + std::to_string(pts - 1) + ", the holder's pty is " +
+                            std::to_string(pty_number(pty)));
     auto& sessions = *shards_.of(held.id).sessions;
     auto adopted = sessions.adopt(books, slot, pty, /*frozen=*/true);
     if (!adopted && adopted.error().code == Errc::bad_snapshot) {
