@@ -102,6 +102,8 @@ class Dialect {
   using Frames = std::vector<Frame>;
   virtual void attached(const Attached& info, Frames& out) = 0;
   virtual void gap(Offset /*from*/, Offset /*to*/, Frames& /*out*/) {}
+  /// Bytes that paint, beside the numbered output.
+  virtual void repaint(std::string_view /*bytes*/, Frames& /*out*/) {}
   virtual void input_written(Offset /*upto*/, Frames& /*out*/) {}
   virtual void resized(WindowSize /*size*/, const std::string& /*client*/, Frames& /*out*/) {}
   virtual void status(const SessionRecord& /*session*/, const std::vector<SessionId>& /*focused*/,

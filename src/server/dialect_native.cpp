@@ -119,6 +119,10 @@ class NativeDialect final : public Dialect {
   void gap(Offset from, Offset to, Frames& out) override {
     put(out, {{"type", "gap"}, {"from", from}, {"to", to}});
   }
+  void repaint(std::string_view bytes, Frames& out) override {
+    put(out, {{"type", "repaint"}, {"bytes", bytes.size()}});
+    if (!bytes.empty()) out.push_back({.text = false, .payload = std::string(bytes)});
+  }
   void input_written(Offset upto, Frames& out) override {
     put(out, {{"type", "ack"}, {"input", upto}});
   }

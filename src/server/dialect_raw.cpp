@@ -19,6 +19,9 @@ class RawDialect final : public Dialect {
   void attached(const Attached& info, Frames& out) override {
     if (!info.replay.empty()) out.push_back({.text = false, .payload = info.replay});
   }
+  void repaint(std::string_view bytes, Frames& out) override {
+    if (!bytes.empty()) out.push_back({.text = false, .payload = std::string(bytes)});
+  }
   void error(std::string_view, std::string_view, bool, Frames&) override {}
 };
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/config.h"
+#include "server/painting.h"
 #include "server/shards.h"
 
 namespace term::server {
@@ -73,6 +74,7 @@ class Operations {
 
   Shards& shards() { return shards_; }
   PtySource& source() { return source_; }
+  PaintThread& painter() { return painter_; }
   const Config& config() const { return config_; }
   WallTime now() const { return clock_(); }
 
@@ -90,6 +92,7 @@ class Operations {
   Clock clock_;
   std::map<std::string, std::string> environment_;
   std::atomic<std::size_t> leaving_{0};
+  PaintThread painter_;
 };
 
 /// Spawns a coroutine root; what escapes it is logged with `what`.

@@ -29,6 +29,15 @@ class ViewerConnection : public Connection {
   void wake() { viewer_.wake.notify_all(); }
   void leave_session();
 
+  /// What brings a terminal just made into the modes that are in force at `from`; may be empty.
+  std::string modes_before(Offset from) const;
+  /// The same for a terminal in any state, whose screen is cleared.
+  std::string cleared_before(Offset from) const;
+  /// The viewer fell out of the ring and lacks what comes from `from` on. Puts a gap and a painted
+  /// screen into frames_ once that is painted; the stream goes on behind it. False: not yet, the
+  /// viewer will be woken.
+  bool bridge_gap(Offset from);
+
   /// The reader waits, with nothing in hand that describe(CarriedState&) does not know.
   net::awaitable<void> rest(Signal& signal);
   /// Waits while frozen; false when it is over.
@@ -62,9 +71,14 @@ class ViewerConnection : public Connection {
   std::string untaken_before_;  ///< The same, of the process before.
 
  private:
+  struct Repaint;
+  bool start_painting();
+  void go_on_behind(Offset from, const std::string& painting);
   bool may(const Command& command);
   net::awaitable<void> suspend_project();
   net::awaitable<void> resume_project();
+
+  std::shared_ptr<Repaint> repaint_;  ///< Once it fell out; nobody else keeps it.
 };
 
 /// Of an upgrade request, leaves what accepting the WebSocket reads.
