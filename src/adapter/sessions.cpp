@@ -50,16 +50,16 @@ Result<std::shared_ptr<Session>> Sessions::open(const NewSession& fresh) {
   if (arena_ != nullptr) {
     slot = arena_->claim();
     if (!slot)
-      return Error{Errc::limit_reached, "all " + std::to_string(arena_->slots()) +
-                                            " slots of the arena are taken"};
+      return Error{Errc::limit_reached,
+                   "all " + std::to_string(arena_->slots()) + " slots of the arena are taken"};
   }
   auto registered = register_new(fresh, ports);
   if (!registered) {
     if (slot) slot->release();
     return registered.error();
   }
-  Session::Setup setup{fresh.id, fresh.project_id, owners, ports, sizes_.ring_bytes,
-                       sizes_.input_bytes};
+  Session::Setup setup{fresh.id, fresh.project_id,  owners,
+                       ports,    sizes_.ring_bytes, sizes_.input_bytes};
   setup.slot = slot;
   setup.staging = slot ? staging_ : nullptr;
   auto session = std::make_shared<Session>(executor_, source_, turn_, std::move(setup));

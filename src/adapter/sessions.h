@@ -23,10 +23,10 @@ struct SessionSizes {
 
 struct SessionCounts {
   std::uint64_t created = 0;
-  std::uint64_t ended = 0;   ///< By exit, close or expiry.
-  std::uint64_t failed = 0;  ///< No shell could be started.
-  std::uint64_t lost = 0;    ///< A live shell ended by us unasked. Must stay 0.
-  std::uint64_t adopted = 0; ///< Taken over from an earlier process.
+  std::uint64_t ended = 0;    ///< By exit, close or expiry.
+  std::uint64_t failed = 0;   ///< No shell could be started.
+  std::uint64_t lost = 0;     ///< A live shell ended by us unasked. Must stay 0.
+  std::uint64_t adopted = 0;  ///< Taken over from an earlier process.
 };
 
 /// The shard's table of sessions, and every operation on one.

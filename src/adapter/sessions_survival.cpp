@@ -18,7 +18,8 @@ Result<void> Sessions::register_with(const Books& books, const EnginePorts& port
     (void)ports.sessions->release(id);
     return in;
   }
-  if (auto in = ports.telemetry->import_session(id, snapshot.session.project_id, snapshot.telemetry);
+  if (auto in =
+          ports.telemetry->import_session(id, snapshot.session.project_id, snapshot.telemetry);
       !in) {
     (void)ports.sessions->release(id);
     (void)ports.streams->release(id);
@@ -32,8 +33,12 @@ Result<std::shared_ptr<Session>> Sessions::adopt(Books books, ArenaSlot slot, Pt
   const SessionId id = books.snapshot.session.id;
   if (sessions_.contains(id))
     return Error{Errc::session_exists, "session " + id + " is held twice"};
-  Session::Setup setup{id, books.snapshot.session.project_id, books.owners,
-                       engines_.of(books.owners), sizes_.ring_bytes, sizes_.input_bytes};
+  Session::Setup setup{id,
+                       books.snapshot.session.project_id,
+                       books.owners,
+                       engines_.of(books.owners),
+                       sizes_.ring_bytes,
+                       sizes_.input_bytes};
   setup.slot = slot;
   setup.staging = staging_;
   setup.adopted = true;

@@ -50,16 +50,16 @@ struct Config {
   FlagSetting dual_write;
   FlagSetting auto_rollback;
 
-  unsigned shards = 1;                    ///< 1..64; the default is the number of cores.
-  std::size_t ring_bytes = 1024 * 1024;   ///< Output kept for one session.
-  HolderUse holder = HolderUse::automatic;  ///< Without `state_dir` there is none.
-  std::filesystem::path holder_program;     ///< Not a key: empty = beside our own program.
-  std::uint64_t soft_open_files = 0;        ///< Not a key: what shells begin with; 0 = ours.
-  std::string program;                      ///< Not a key: our own, as it is on disk.
+  unsigned shards = 1;                       ///< 1..64; the default is the number of cores.
+  std::size_t ring_bytes = 1024 * 1024;      ///< Output kept for one session.
+  HolderUse holder = HolderUse::automatic;   ///< Without `state_dir` there is none.
+  std::filesystem::path holder_program;      ///< Not a key: empty = beside our own program.
+  std::uint64_t soft_open_files = 0;         ///< Not a key: what shells begin with; 0 = ours.
+  std::string program;                       ///< Not a key: our own, as it is on disk.
   std::map<std::string, std::string> flags;  ///< Not a key: the command line's, by key.
-  bool exact = true;                        ///< Staging pipes between ptys and rings.
-  Millis detached_ttl{30 * 60 * 1000};    ///< 0 = a detached session never ends by itself.
-  Millis suspension_ttl{30 * 60 * 1000};  ///< 0 = a suspended session never ends by itself.
+  bool exact = true;                         ///< Staging pipes between ptys and rings.
+  Millis detached_ttl{30 * 60 * 1000};       ///< 0 = a detached session never ends by itself.
+  Millis suspension_ttl{30 * 60 * 1000};     ///< 0 = a suspended session never ends by itself.
 
   std::size_t max_sessions = 10000;
   std::size_t max_sessions_per_project = 1000;

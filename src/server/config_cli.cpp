@@ -82,18 +82,18 @@ CommandLine parse_command_line(int argc, char** argv, const std::string& version
   wipe_secrets(argc, argv);
 
   if (help) {
-    return print("Usage: terminal-service [--key=value ...]\n"
-                 "       terminal-service stop [--end-sessions] [--key=value ...]\n\n" +
-                 app.get_description() +
-                 ".\n\n"
-                 "  --help                this text\n"
-                 "  --version             the version\n"
-                 "  --print-config-table  the keys as the table of docs/configuration.md\n"
-                 "  --print-state-dir     the state directory in use\n"
-                 "  stop                  stops the service of the state directory; its shells go on\n"
-                 "  stop --end-sessions   stops it and ends the shells and the holder\n\n" +
-                 config_help() +
-                 "\nExit status: 0 after a planned end, 78 for a refused configuration.\n");
+    return print(
+        "Usage: terminal-service [--key=value ...]\n"
+        "       terminal-service stop [--end-sessions] [--key=value ...]\n\n" +
+        app.get_description() +
+        ".\n\n"
+        "  --help                this text\n"
+        "  --version             the version\n"
+        "  --print-config-table  the keys as the table of docs/configuration.md\n"
+        "  --print-state-dir     the state directory in use\n"
+        "  stop                  stops the service of the state directory; its shells go on\n"
+        "  stop --end-sessions   stops it and ends the shells and the holder\n\n" +
+        config_help() + "\nExit status: 0 after a planned end, 78 for a refused configuration.\n");
   }
   if (print_version) return print("terminal-service " + version + "\n");
   if (print_table) return print(config_table());

@@ -24,9 +24,9 @@ struct CommandLine {
 };
 
 /// Parses `--terminal-ws-port=4001` (or with a blank) for every key, `--shards` as a short form,
-/// `stop [--end-sessions]`, --help, --version, --print-config-table and --print-state-dir. Values are checked later.
-/// Overwrites the values of secret flags in `argv`, so that they do not stay in /proc/*/cmdline;
-/// whoever executes the program again passes those by the environment.
+/// `stop [--end-sessions]`, --help, --version, --print-config-table and --print-state-dir. Values
+/// are checked later. Overwrites the values of secret flags in `argv`, so that they do not stay in
+/// /proc/*/cmdline; whoever executes the program again passes those by the environment.
 CommandLine parse_command_line(int argc, char** argv, const std::string& version);
 
 }  // namespace term::server

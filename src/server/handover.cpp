@@ -25,11 +25,11 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr Millis kReadyTime{5000};     ///< Nothing is frozen meanwhile.
-constexpr Millis kQuietTime{1000};     ///< Frozen: connections and requests come to rest.
-constexpr Millis kAdoptTime{2000};     ///< Frozen.
-constexpr Millis kServingTime{2000};   ///< After the commit.
-constexpr Millis kAnswerTime{2000};    ///< For whoever asked to get the answer.
+constexpr Millis kReadyTime{5000};    ///< Nothing is frozen meanwhile.
+constexpr Millis kQuietTime{1000};    ///< Frozen: connections and requests come to rest.
+constexpr Millis kAdoptTime{2000};    ///< Frozen.
+constexpr Millis kServingTime{2000};  ///< After the commit.
+constexpr Millis kAnswerTime{2000};   ///< For whoever asked to get the answer.
 constexpr std::size_t kFdsPerMessage = 200;
 
 std::string reason(int error) { return std::generic_category().message(error); }
@@ -116,8 +116,7 @@ Result<pid_t> start_program(const std::string& binary, int channel) {
                                   const_cast<char* const*>(argv), environ);
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
-  if (error != 0)
-    return Error{Errc::bad_argument, "cannot start " + binary + ": " + reason(error)};
+  if (error != 0) return Error{Errc::bad_argument, "cannot start " + binary + ": " + reason(error)};
   return pid;
 }
 
@@ -269,7 +268,8 @@ net::awaitable<Result<HandoverReport>> Handover::attempt(Request request, Child&
   if (auto sent = child.channel->send(Json{{"type", "commit"}}); !sent) co_return sent.error();
   auto serving = co_await answer(child, "serving", kServingTime);
   if (!serving) {
-    spdlog::error("handover.broken ERROR {} after the commit; starting anew", serving.error().detail);
+    spdlog::error("handover.broken ERROR {} after the commit; starting anew",
+                  serving.error().detail);
     (void)child.end();
     start_anew();
   }
@@ -349,7 +349,8 @@ net::awaitable<void> Handover::leave(Request request, std::shared_ptr<Child> chi
 }
 
 void Handover::start_anew() {
-  for (const auto& [name, value] : service_.config().flags) ::setenv(name.c_str(), value.c_str(), 1);
+  for (const auto& [name, value] : service_.config().flags)
+    ::setenv(name.c_str(), value.c_str(), 1);
   rlimit limit{};
   if (service_.config().soft_open_files > 0 && ::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
     limit.rlim_cur = service_.config().soft_open_files;

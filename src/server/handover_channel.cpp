@@ -126,8 +126,7 @@ Result<std::string> text_of_memfd(int fd) {
   if (::fstat(fd, &status) != 0) return os_error("fstat of the hand-over's state");
   std::string text(static_cast<std::size_t>(status.st_size), '\0');
   for (std::size_t done = 0; done < text.size();) {
-    const ssize_t n =
-        ::pread(fd, text.data() + done, text.size() - done, static_cast<off_t>(done));
+    const ssize_t n = ::pread(fd, text.data() + done, text.size() - done, static_cast<off_t>(done));
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return os_error("read of the hand-over's state");
     done += static_cast<std::size_t>(n);

@@ -86,19 +86,18 @@ std::string sha256_of(std::vector<SessionProof> proofs) {
 }
 
 std::string to_text(const HandoverState& state) {
-  Json json{{"version", kStateVersion}, {"host", state.host},
-            {"ws_port", state.ws_port}, {"http_port", state.http_port},
-            {"locked", state.locked},   {"sessions", Json::array()},
-            {"projects", Json::array()}, {"connections", Json::array()},
-            {"requests", Json::array()}};
+  Json json{
+      {"version", kStateVersion},     {"host", state.host},           {"ws_port", state.ws_port},
+      {"http_port", state.http_port}, {"locked", state.locked},       {"sessions", Json::array()},
+      {"projects", Json::array()},    {"connections", Json::array()}, {"requests", Json::array()}};
   for (const auto& [slot, books] : state.books)
     json["sessions"].push_back({{"slot", slot}, {"books", books}});
   for (const auto& project : state.projects) json["projects"].push_back(to_json(project));
   for (const auto& connection : state.connections)
     json["connections"].push_back({{"session", connection.session}, {"state", connection.state}});
   for (const auto& request : state.requests)
-    json["requests"].push_back({{"operator_port", request.operator_port},
-                                {"received", base64_encode(request.received)}});
+    json["requests"].push_back(
+        {{"operator_port", request.operator_port}, {"received", base64_encode(request.received)}});
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

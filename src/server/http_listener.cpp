@@ -45,8 +45,8 @@ Result<void> HttpServer::listen_on(UniqueFd listener) {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   if (::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    return Error{Errc::os_error, "getsockname of an inherited listener: " +
-                                     std::generic_category().message(errno)};
+    return Error{Errc::os_error,
+                 "getsockname of an inherited listener: " + std::generic_category().message(errno)};
   close_on_exec(listener.get());
   boost::system::error_code ec;
   acceptor_.assign(address.ss_family == AF_INET6 ? net::ip::tcp::v6() : net::ip::tcp::v4(),
@@ -100,8 +100,8 @@ Result<void> HttpServer::adopt(UniqueFd socket, const std::string& received) {
   if (ec) return Error{Errc::os_error, "cannot adopt a connection: " + ec.message()};
   (void)socket.release();
   auto client = std::make_shared<Client>(std::move(ours));
-  client->buffer.commit(net::buffer_copy(client->buffer.prepare(received.size()),
-                                         net::buffer(received)));
+  client->buffer.commit(
+      net::buffer_copy(client->buffer.prepare(received.size()), net::buffer(received)));
   welcome(std::move(client));
   return {};
 }

@@ -49,8 +49,7 @@ std::filesystem::path Keeper::program() const {
 }
 
 Result<void> Keeper::open(const Carried* carried) {
-  HolderLink::Place place{.state_dir = config_.state_dir,
-                          .program = program()};
+  HolderLink::Place place{.state_dir = config_.state_dir, .program = program()};
   place.take_over = carried != nullptr;
   place.soft_open_files = config_.soft_open_files;
   auto link = HolderLink::open(place);
@@ -93,9 +92,10 @@ Result<void> Keeper::open_arena(std::map<std::string, UniqueFd>& named, bool in_
     const bool fits = opened && (*opened)->slots() == slots &&
                       (*opened)->ring_bytes() / 4096 == (config_.ring_bytes + 4095) / 4096;
     if (opened && !fits && in_use)
-      spdlog::warn("holder.arena kept as it is while sessions live in it: {} slots, rings of {} "
-                   "bytes; TERMINAL_RING_BYTES and MAX_TERMINAL_SESSIONS hold for the next one",
-                   (*opened)->slots(), (*opened)->ring_bytes());
+      spdlog::warn(
+          "holder.arena kept as it is while sessions live in it: {} slots, rings of {} "
+          "bytes; TERMINAL_RING_BYTES and MAX_TERMINAL_SESSIONS hold for the next one",
+          (*opened)->slots(), (*opened)->ring_bytes());
     if (opened && (fits || in_use)) {
       arena_ = std::move(*opened);
       kept_[kArena] = duplicate(arena_->fd());

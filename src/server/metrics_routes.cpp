@@ -16,10 +16,11 @@ using Json = nlohmann::json;
 using Reply = net::awaitable<Response>;
 
 Json sessions_json(const Report& report) {
-  return {{"total", report.sessions},      {"by_status", report.by_status},
-          {"by_engine", report.by_engine}, {"created", report.counts.created},
-          {"ended", report.counts.ended},  {"failed", report.counts.failed},
-          {"lost", report.counts.lost},    {"viewers", report.viewers}};
+  return {{"total", report.sessions},         {"by_status", report.by_status},
+          {"by_engine", report.by_engine},    {"created", report.counts.created},
+          {"adopted", report.counts.adopted}, {"ended", report.counts.ended},
+          {"failed", report.counts.failed},   {"lost", report.counts.lost},
+          {"viewers", report.viewers}};
 }
 
 Json errors_json(const Report& report) {
@@ -136,6 +137,8 @@ void put_sessions(Exposition& out, const Report& report) {
   out.one("terminal_sessions_total", "gauge", "Live sessions.", report.sessions);
   out.one("terminal_sessions_active", "gauge", "Live sessions with a viewer.",
           attached == report.by_status.end() ? std::size_t{0} : attached->second);
+  out.one("terminal_sessions_adopted_total", "counter",
+          "Sessions taken over from an earlier process.", report.counts.adopted);
   out.one("terminal_sessions_created_total", "counter", "Sessions started.", report.counts.created);
   out.one("terminal_sessions_ended_total", "counter", "Sessions ended.", report.counts.ended);
   out.one("terminal_sessions_failed_total", "counter", "Sessions without a shell.",

@@ -88,18 +88,19 @@ class Recovery {
     };
     const std::uint64_t pid = slot.header().pid.load();
     if (pid != 0 && pid != static_cast<std::uint64_t>(held.pid)) {
-      disagree(held.id, "the arena has process " + std::to_string(pid) + " in its slot, the holder " +
-                            std::to_string(held.pid) + "; its output so far is given up");
+      disagree(held.id, "the arena has process " + std::to_string(pid) +
+                            " in its slot, the holder " + std::to_string(held.pid) +
+                            "; its output so far is given up");
       slot.release();
       (void)input_.arena.claim(held.slot);
       return bare_books(held, slot, flags(), input_.now);
     }
     const auto carried = input_.books.find(held.slot);
-    auto books = books_from_text(carried != input_.books.end() ? carried->second
-                                                               : slot.books().read());
+    auto books =
+        books_from_text(carried != input_.books.end() ? carried->second : slot.books().read());
     if (books && books->snapshot.session.id == held.id) return std::move(*books);
-    disagree(held.id, books ? "its books are those of " + books->snapshot.session.id
-                            : books.error().detail);
+    disagree(held.id,
+             books ? "its books are those of " + books->snapshot.session.id : books.error().detail);
     return bare_books(held, slot, flags(), input_.now);
   }
 

@@ -85,6 +85,7 @@ void merge(Report& into, Report from) {
   for (const auto& [name, n] : from.by_engine) into.by_engine[name] += n;
   for (const auto& [name, n] : from.by_project) into.by_project[name] += n;
   into.counts.created += from.counts.created;
+  into.counts.adopted += from.counts.adopted;
   into.counts.ended += from.counts.ended;
   into.counts.failed += from.counts.failed;
   into.counts.lost += from.counts.lost;

@@ -40,14 +40,13 @@ net::awaitable<Response> restart(Service& service, Request http) {
   if (!request) co_return error_response(request.error());
   const auto report = co_await service.handover().run(std::move(*request));
   if (!report) co_return error_response(report.error());
-  co_return json_response(
-      200, {{"success", true},
-            {"pid", report->pid},
-            {"from", {{"pid", ::getpid()}, {"version", service.version()}}},
-            {"to", {{"pid", report->pid}, {"version", report->version}}},
-            {"sessions", report->sessions},
-            {"connections", report->connections},
-            {"pause_ms", report->pause.count()}});
+  co_return json_response(200, {{"success", true},
+                                {"pid", report->pid},
+                                {"from", {{"pid", ::getpid()}, {"version", service.version()}}},
+                                {"to", {{"pid", report->pid}, {"version", report->version}}},
+                                {"sessions", report->sessions},
+                                {"connections", report->connections},
+                                {"pause_ms", report->pause.count()}});
 }
 
 }  // namespace

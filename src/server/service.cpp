@@ -196,7 +196,8 @@ void Service::stop() {
   const auto connections = [this](Shard& shard) {
     return shard.connections.size() + (shard.index == 0 ? user_.active() + operator_.active() : 0);
   };
-  const std::string why = keeper_ ? "the service restarts; your shell goes on" : "the service stops";
+  const std::string why =
+      keeper_ ? "the service restarts; your shell goes on" : "the service stops";
   each_connection([why](Connection& c) { c.go_away(why); });
   if (!wait_until_none(connections)) {
     each_connection([](Connection& c) { c.abort(); });
@@ -298,10 +299,10 @@ Result<void> Service::write_service_file() const {
   const auto path = config_.state_dir / "service.json";
   const auto next = config_.state_dir / "service.json.new";
   nlohmann::json json{{"pid", ::getpid()},
-                            {"host", config_.host},
-                            {"ws_port", ws_port()},
-                            {"http_port", http_port()},
-                            {"version", version_}};
+                      {"host", config_.host},
+                      {"ws_port", ws_port()},
+                      {"http_port", http_port()},
+                      {"version", version_}};
   if (keeper_) json["holder_pid"] = keeper_->status().pid;
   std::ofstream file(next, std::ios::trunc);
   file << json.dump() << "\n";

@@ -43,8 +43,8 @@ Result<Handed> receive_all(HandoverChannel& channel) {
     if (some->fds.empty()) return Error{Errc::os_error, "descriptors are missing"};
     std::ranges::move(some->fds, std::back_inserter(handed.fds));
   }
-  const std::size_t expected = 2 + (handed.state.locked ? 1 : 0) +
-                               handed.state.connections.size() + handed.state.requests.size();
+  const std::size_t expected = 2 + (handed.state.locked ? 1 : 0) + handed.state.connections.size() +
+                               handed.state.requests.size();
   if (handed.fds.size() != expected)
     return Error{Errc::bad_snapshot, std::to_string(handed.fds.size()) + " descriptors came for " +
                                          std::to_string(expected)};

@@ -96,8 +96,8 @@ SlotHeader& ArenaSlot::header() const {
 }
 
 std::span<char> ArenaSlot::ring() const {
-  char* ring = arena_->slot_base(index_) + kSlotHeaderBytes +
-               DurableText::memory_bytes(Arena::kLargeBooks);
+  char* ring =
+      arena_->slot_base(index_) + kSlotHeaderBytes + DurableText::memory_bytes(Arena::kLargeBooks);
   return {ring, arena_->ring_bytes_};
 }
 
@@ -163,7 +163,8 @@ Result<std::unique_ptr<Arena>> Arena::create(std::uint32_t slots, std::size_t ri
   const std::size_t bytes = slots_at() + slots * slot_stride(ring_bytes);
   UniqueFd fd(::memfd_create("terminal-arena", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd) return os_error("memfd_create");
-  if (::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) return os_error("ftruncate of the arena");
+  if (::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0)
+    return os_error("ftruncate of the arena");
   if (::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)  // NOLINT
     return os_error("F_ADD_SEALS");
   auto base = map(fd.get(), bytes);
@@ -179,13 +180,14 @@ Result<std::unique_ptr<Arena>> Arena::open(UniqueFd fd) {
   struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return os_error("fstat of the arena");
   const auto bytes = static_cast<std::size_t>(status.st_size);
-  const Error wrong{Errc::bad_snapshot, "what the holder keeps as the arena is none of this version"};
+  const Error wrong{Errc::bad_snapshot,
+                    "what the holder keeps as the arena is none of this version"};
   if (bytes < slots_at()) return wrong;
   auto base = map(fd.get(), bytes);
   if (!base) return base.error();
   const auto& header = *reinterpret_cast<const ArenaHeader*>(*base);
-  const bool plausible = header.magic == kMagic && header.slots <= 65536 &&
-                         header.ring_bytes > 0 && header.ring_bytes % kPage == 0 &&
+  const bool plausible = header.magic == kMagic && header.slots <= 65536 && header.ring_bytes > 0 &&
+                         header.ring_bytes % kPage == 0 &&
                          bytes == slots_at() + header.slots * slot_stride(header.ring_bytes);
   if (!plausible) {
     ::munmap(*base, bytes);

@@ -58,13 +58,13 @@ struct ArenaClient {
 struct SlotHeader {
   static constexpr std::size_t kClients = 256;
 
-  Durable first;   ///< Output held: [first, next).
+  Durable first;  ///< Output held: [first, next).
   Durable next;
-  Durable books;   ///< See DurableText.
-  Durable pid;     ///< Of the child; 0 = none yet.
-  Durable pts;     ///< The number N of /dev/pts/N, plus 1; 0 = none yet.
-  Durable window;  ///< rows << 16 | cols.
-  Durable closing; ///< 1: told to end; whoever finds it goes on with that.
+  Durable books;     ///< See DurableText.
+  Durable pid;       ///< Of the child; 0 = none yet.
+  Durable pts;       ///< The number N of /dev/pts/N, plus 1; 0 = none yet.
+  Durable window;    ///< rows << 16 | cols.
+  Durable closing;   ///< 1: told to end; whoever finds it goes on with that.
   ModeLedger modes;  ///< Of the terminal, at the oldest byte held.
   ArenaClient clients[kClients];
 };
@@ -114,8 +114,8 @@ class Arena {
   static constexpr std::size_t kLargeBooks = 64 * 1024;
   static constexpr std::size_t kLargeServiceBooks = 4 * 1024 * 1024;
 
-  /// A new one: `slots` sessions of `ring_bytes` (rounded up to a page) each. Sealed against growing
-  /// and shrinking, so that nobody can make us fault. Errors: os_error.
+  /// A new one: `slots` sessions of `ring_bytes` (rounded up to a page) each. Sealed against
+  /// growing and shrinking, so that nobody can make us fault. Errors: os_error.
   static Result<std::unique_ptr<Arena>> create(std::uint32_t slots, std::size_t ring_bytes);
   /// One that an earlier service made. Errors: bad_snapshot (not an arena, or of another version),
   /// os_error.

@@ -40,8 +40,9 @@ Result<UniqueFd> connect_to(const std::filesystem::path& path) {
   address.sun_family = AF_UNIX;
   const std::string name = path.string();
   if (name.size() >= sizeof address.sun_path)
-    return Error{Errc::os_error, "the path " + name + " is too long for a socket; set a shorter "
-                                                      "TERMINAL_STATE_DIR"};
+    return Error{Errc::bad_argument, "the path " + name +
+                                         " is too long for a socket; set a shorter "
+                                         "TERMINAL_STATE_DIR"};
   std::memcpy(address.sun_path, name.c_str(), name.size());
   UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!socket) return os_error("socket", errno);
@@ -60,22 +61,22 @@ Result<void> start_holder(const HolderLink::Place& place) {
   // usual one.
   const std::string limit = place.soft_open_files == 0 ? "" : std::to_string(place.soft_open_files);
   const char* const script = "[ -z \"$1\" ] || ulimit -Sn \"$1\"; exec \"$2\" \"$3\" --daemon";
-  const char* const argv[] = {"/bin/sh", "-c",  script, "sh", limit.c_str(), program.c_str(),
-                              dir.c_str(), nullptr};
+  const char* const argv[] = {"/bin/sh",       "-c",        script, "sh", limit.c_str(),
+                              program.c_str(), dir.c_str(), nullptr};
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
   pid_t pid = 0;
-  const int error = ::posix_spawn(&pid, argv[0], &actions, nullptr,
-                                  const_cast<char* const*>(argv), environ);
+  const int error =
+      ::posix_spawn(&pid, argv[0], &actions, nullptr, const_cast<char* const*>(argv), environ);
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) return os_error("start " + program, error);
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-  return Error{Errc::os_error, program + " could not start; see holder.log in " +
-                                   place.state_dir.string()};
+  return Error{Errc::os_error,
+               program + " could not start; see holder.log in " + place.state_dir.string()};
 }
 
 std::string text_of(const char* text, std::size_t size) { return {text, ::strnlen(text, size)}; }
@@ -126,14 +127,14 @@ Result<HolderPacket> HolderLink::judge(HolderPacket packet) {
 Result<std::shared_ptr<HolderLink>> HolderLink::open(const Place& place) {
   const auto path = place.state_dir / "holder.sock";
   auto socket = connect_to(path);
-  if (!socket && place.start) {
+  if (!socket && socket.error().code != Errc::bad_argument && place.start) {
     if (auto started = start_holder(place); !started) return started.error();
     socket = connect_to(path);
   }
   if (!socket) return socket.error();
   std::shared_ptr<HolderLink> link(new HolderLink(std::move(*socket), 0));
-  const auto hello = packed(
-      Type::hello, holder::Hello{.version = holder::kVersion, .take_over = place.take_over ? 1U : 0});
+  const auto hello = packed(Type::hello, holder::Hello{.version = holder::kVersion,
+                                                       .take_over = place.take_over ? 1U : 0});
   auto pid = greet(link->ask(hello));
   if (!pid) return pid.error();
   link->pid_ = *pid;
@@ -207,7 +208,9 @@ Result<HolderPacket> HolderLink::ask(std::vector<char> message, int fd) {
   for (;;) {
     auto packet = receive(kAnswerMs);
     if (!packet) return packet;
-    if (packet->header()->request == number) return judge(std::move(*packet));
+    const holder::Header& header = *packet->header();
+    // A refusal is of the connection, not of a request.
+    if (header.request == number || header.type == Type::refused) return judge(std::move(*packet));
   }
 }
 
@@ -242,7 +245,8 @@ Result<std::vector<HeldSession>> HolderLink::list() {
                                        " sessions; raise the limit of open files"};
     for (std::size_t i = 0; i < count; ++i) {
       holder::Held held{};
-      std::memcpy(&held, packet.bytes.data() + sizeof(holder::Header) + i * sizeof held, sizeof held);
+      std::memcpy(&held, packet.bytes.data() + sizeof(holder::Header) + i * sizeof held,
+                  sizeof held);
       sessions.push_back({.slot = held.slot,
                           .pid = held.pid,
                           .pts = held.pts,

@@ -68,7 +68,7 @@ class HolderLink : public std::enable_shared_from_this<HolderLink> {
     std::uint64_t soft_open_files = 0;
   };
   /// Errors: busy (another service is connected), os_error, bad_snapshot (a version we do not
-  /// speak).
+  /// speak), bad_argument (a path too long for a socket).
   static Result<std::shared_ptr<HolderLink>> open(const Place& place);
   ~HolderLink();
 

@@ -61,7 +61,8 @@ void HolderLink::take(HolderPacket packet) {
     if (const auto* exited = packet.as<holder::Exited>(); header.type == Type::exited && exited) {
       if (auto status = exit_status(exited->exit); status && events_.exited)
         events_.exited(exited->slot, exited->pid, *status);
-    } else if (const auto* taken = packet.as<holder::Taken>(); header.type == Type::taken_over && taken) {
+    } else if (const auto* taken = packet.as<holder::Taken>();
+               header.type == Type::taken_over && taken) {
       close();
       fail_all("another service has taken over");
       if (events_.taken_over) events_.taken_over(taken->pid);
@@ -78,7 +79,8 @@ void HolderLink::take(HolderPacket packet) {
     }
   }
   // A shell that came when its time was over is nobody's.
-  if (const auto* late = packet.as<holder::Spawned>(); !answer && header.type == Type::spawned && late)
+  if (const auto* late = packet.as<holder::Spawned>();
+      !answer && header.type == Type::spawned && late)
     request(release_message(late->slot), nullptr);
   if (answer) answer(judge(std::move(packet)));
 }

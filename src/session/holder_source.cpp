@@ -67,8 +67,9 @@ void HolderPtySource::spawn(PtyRequest request, Started done) {
   const auto to = link();
   if (!message) return done(message.error());
   if (!to) return done(Error{Errc::os_error, "there is no holder"});
-  to->request(std::move(*message),
-              [done = std::move(done)](Result<HolderPacket> answer) { done(to_pty(std::move(answer))); });
+  to->request(std::move(*message), [done = std::move(done)](Result<HolderPacket> answer) {
+    done(to_pty(std::move(answer)));
+  });
 }
 
 void HolderPtySource::on_end(const Pty& pty, const boost::asio::any_io_executor& executor,

@@ -40,7 +40,8 @@ std::size_t held(int pipe) {
   return ::ioctl(pipe, FIONREAD, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
 }
 
-/// A page that is not there yet would be fetched in the middle of the read, which a kill cuts short.
+/// A page that is not there yet would be fetched in the middle of the read, which a kill cuts
+/// short.
 void make_resident(std::span<char> memory) {
   for (std::size_t at = 0; at < memory.size(); at += kMaxMove)
     *static_cast<volatile char*>(memory.data() + at) = 0;
@@ -96,7 +97,8 @@ Result<void> recover_output(Arena& arena, std::size_t shard, int pipe) {
   step("recover.reading");
   const std::uint64_t fill = intent.output_fill.load();
   const std::size_t left = held(pipe);
-  if (left > fill || fill > kMaxMove) return impossible(shard, "more in the pipe than was put there");
+  if (left > fill || fill > kMaxMove)
+    return impossible(shard, "more in the pipe than was put there");
   SlotHeader& header = arena.slot(static_cast<std::uint32_t>(slot)).header();
   const auto ring = arena.slot(static_cast<std::uint32_t>(slot)).ring();
   // The killed one may not have made room yet.
@@ -229,9 +231,8 @@ ssize_t Staging::read_output(int pty, OutputRing& ring, std::uint32_t slot, std:
 ssize_t Staging::write_input(int pty, ArenaSlot slot, ArenaClient* client, Offset base,
                              std::span<const char> bytes) {
   const std::size_t n = std::min<std::size_t>(bytes.size(), PIPE_BUF);
-  const auto number = client == nullptr
-                          ? SlotHeader::kClients
-                          : static_cast<std::size_t>(client - slot.header().clients);
+  const auto number = client == nullptr ? SlotHeader::kClients
+                                        : static_cast<std::size_t>(client - slot.header().clients);
   step("input.begin");
   intent_.input_slot.store(slot.index());
   intent_.input_client.store(number);

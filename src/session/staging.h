@@ -7,7 +7,8 @@
 // Written input is the same the other way round. Here every byte is at each moment in exactly one
 // place that outlives us, and a record in the arena says where:
 //
-//   output   pty --splice--> pipe --read--> ring      input   memory --write--> pipe --splice--> pty
+//   output   pty --splice--> pipe --read--> ring      input   memory --write--> pipe --splice-->
+//   pty
 //
 // splice() moves or does not move; what a pipe holds can be asked (FIONREAD); the holder keeps both
 // pipes. An intent is written before each step, and always with absolute numbers (base, fill), so
@@ -17,7 +18,8 @@
 //   1. slot, base; phase `splicing`.   Killed from here on: what the pipe holds is the slot's from
 //                                      base on, and nothing of it is in the ring.
 //   2. n = splice(pty, pipe).
-//   3. fill = n; phase `reading`.      From here on: fill - FIONREAD(pipe) bytes from base on are in
+//   3. fill = n; phase `reading`.      From here on: fill - FIONREAD(pipe) bytes from base on are
+//   in
 //                                      the ring, the rest is in the pipe.
 //   4. read(pipe) into the ring at base.
 //   5. the ring's next = base + fill.  Before and after it, recovery stores the same number.
