@@ -112,7 +112,8 @@ export class Place {
   }
 
   async remove() {
-    spawnSync(programs.service, ['stop', '--end-sessions'], {
+    // Also the process that stands by for a moment after a hand-over.
+    spawnSync(join(root, 'tests/ctl/dev_without_build.sh'), ['stop', '--end-sessions'], {
       cwd: this.directory, env: this.environment, timeout: 20_000,
     });
     this.service?.child.kill('SIGKILL');

@@ -55,7 +55,8 @@ Result<int> show(const Context& context, AdminClient& client) {
     print(json);
     return kDone;
   }
-  for (const auto& [name, flag] : json.value("flags", Json::object()).items())
+  const Json flags = json.value("flags", Json::object());
+  for (const auto& [name, flag] : flags.items())
     if (flag.is_object() && flag.contains("value"))
       std::printf("%-28s %-10s %s\n", printable(name).c_str(), text_of(flag, "value").c_str(),
                   text_of(flag, "source").c_str());

@@ -26,7 +26,8 @@ void print_reasons(const Json& health) {
 std::string counts(const Json& sessions) {
   std::string text = text_of(sessions, "total");
   std::string each;
-  for (const auto& [name, count] : part(sessions, "by_status").items())
+  const Json by_status = part(sessions, "by_status");
+  for (const auto& [name, count] : by_status.items())
     if (count.is_number() && count != 0)
       each += (each.empty() ? "" : ", ") + printable(name) + " " + count.dump();
   return each.empty() ? text : text + " (" + each + ")";
