@@ -41,7 +41,7 @@ class Fault {
 std::vector<std::unique_ptr<Fault>> client_faults();
 /// kill, stop-service, stop-holder, kill-holder, full-disk, clock (faults_service.cpp).
 std::vector<std::unique_ptr<Fault>> service_faults();
-/// restart, upgrade, bad-binary (faults_handover.cpp, bad_binaries.cpp).
+/// restart, rush, upgrade, bad-binary (faults_handover.cpp, bad_binaries.cpp).
 std::vector<std::unique_ptr<Fault>> handover_faults();
 
 /// Runs a blocking call on a thread of its own while the loop goes on.
@@ -57,7 +57,8 @@ bool wait_attached(World& world, const std::string& after);
 bool can_hand_over(World& world);
 /// Asks for one and goes on serving the clients; the service's answer.
 test::HttpAnswer ask_for_hand_over(World& world, const std::string& binary);
-/// A hand-over to `binary` (empty: the service's own), with all that must hold; what was done.
-std::string hand_over(World& world, const std::string& binary);
+/// A hand-over to `binary` (empty: the service's own), with all that must hold; what was done. In a
+/// `rush` connections are cut by the harness meanwhile.
+std::string hand_over(World& world, const std::string& binary, bool rush = false);
 
 }  // namespace term::chaos

@@ -29,9 +29,11 @@ test::HttpAnswer post_meanwhile(World& world, const std::string& target, const s
 void fail(World& world, const std::string& text) { world.totals.failures.push_back(text); }
 
 bool wait_attached(World& world, const std::string& after) {
-  if (world.loop.run_until([&] { return world.fleet.all_attached(); }, kRecovery)) return true;
+  const Options& o = world.options;
+  const Millis patience = kRecovery + Millis(30 * (o.sessions + o.viewers));
+  if (world.loop.run_until([&] { return world.fleet.all_attached(); }, patience)) return true;
   fail(world,
-       "not all clients were attached " + std::to_string(kRecovery.count()) + " ms after " + after);
+       "not all clients were attached " + std::to_string(patience.count()) + " ms after " + after);
   return false;
 }
 

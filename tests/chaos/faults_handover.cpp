@@ -26,7 +26,7 @@ bool can_hand_over(World& world) {
   return world.service.get(kRoute).status != 404;
 }
 
-std::string hand_over(World& world, const std::string& binary) {
+std::string hand_over(World& world, const std::string& binary, bool rush) {
   if (!wait_serving(world, "the fault before")) return "nobody serves";
   const pid_t before = world.service.pid();
   const pid_t holder = world.service.holder_pid();
@@ -45,7 +45,7 @@ std::string hand_over(World& world, const std::string& binary) {
   const double pause = json.value("pause_ms", 0.0);
   world.totals.pauses_ms.push_back(pause);
   world.totals.stalls_ms.push_back(stall);
-  world.totals.closed_in_handovers += world.log.disconnects - disconnects;
+  if (!rush) world.totals.closed_in_handovers += world.log.disconnects - disconnects;
   const pid_t now = world.service.pid();
   if (now == before || now != json.value("pid", 0))
     fail(world, "hand-over: service.json names " + std::to_string(now) + ", was " +
@@ -71,6 +71,24 @@ class Restart final : public Fault {
   unsigned weight() const override { return 2; }
   std::string impossible(World& world) const override { return no_hand_over(world); }
   std::string run(World& world, const Step&) override { return hand_over(world, ""); }
+};
+
+/// Connections that come while everything is handed over: some are cut just before, and knock again
+/// at every point of it.
+class Rush final : public Fault {
+ public:
+  std::string name() const override { return "rush"; }
+  std::string impossible(World& world) const override { return no_hand_over(world); }
+  std::string run(World& world, const Step& step) override {
+    const std::size_t cut = 1 + step.a % world.fleet.size();
+    for (std::size_t i = 0; i < cut; ++i) {
+      Fleet::Member* member = world.fleet.pick(step.target + i);
+      if (member != nullptr) member->writer->stay_away(Millis((step.b >> (i % 32)) % 250));
+    }
+    const std::string what = hand_over(world, "", true);
+    wait_attached(world, "a hand-over with a rush");
+    return std::to_string(cut) + " coming: " + what;
+  }
 };
 
 /// To the other binary, and back the next time.
@@ -101,6 +119,7 @@ class BadUpgrade final : public Fault {
 std::vector<std::unique_ptr<Fault>> handover_faults() {
   std::vector<std::unique_ptr<Fault>> faults;
   faults.push_back(std::make_unique<Restart>());
+  faults.push_back(std::make_unique<Rush>());
   faults.push_back(std::make_unique<Upgrade>());
   faults.push_back(std::make_unique<BadUpgrade>());
   return faults;

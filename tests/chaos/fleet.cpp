@@ -257,6 +257,11 @@ void Fleet::judge(Member& member) {
 }
 
 void Fleet::judge_output(ResumingClient& client, std::optional<std::uint64_t> printed) {
+  if (!client.known()) {
+    totals_.failures.push_back(client.options().session + " (" + client.options().client +
+                               ") was never attached");
+    return;
+  }
   test::StreamCheck& check = client.check();
   check.finish();
   totals_.out_checked += check.checked;

@@ -104,19 +104,20 @@ void run_hygiene(World& world, std::size_t shells) {
   const bool recovers = world.service.holder_pid() != 0;
   const bool hands_over = can_hand_over(world);
   const std::size_t parts = 1 + (recovers ? 1U : 0U) + (hands_over ? 1U : 0U);
+  const std::size_t share = (shells + parts - 1) / parts;
   std::size_t number = 0;
-  look_at(world, "start", shells / parts, number);
+  look_at(world, "start", share, number);
   if (recovers) {
     world.service.kill();
     world.service.start();
     if (!world.service.wait_ready()) return fail(world, "not ready after kill");
-    look_at(world, "recovery", shells / parts, number);
+    look_at(world, "recovery", share, number);
   } else {
     ++world.totals.left_out["kill"];
   }
   if (hands_over) {
     hand_over(world, "");
-    look_at(world, "hand-over", shells / parts, number);
+    look_at(world, "hand-over", share, number);
   } else {
     ++world.totals.left_out["restart"];
   }

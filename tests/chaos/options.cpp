@@ -19,7 +19,7 @@ constexpr const char* kUsage = R"(chaos: numbered sessions, checked byte by byte
   --minutes=N | --steps=N | --kills=N | --handovers=N | --flips=N
                         how long; the last three also leave only that fault in the schedule,
                         unless --faults says otherwise
-  --faults=A,B,...      only these: cut, away, stall, flip, kill, restart, upgrade, end, bad-binary,
+  --faults=A,B,...      only these: cut, away, stall, flip, kill, restart, rush, upgrade, end, bad-binary,
                         stop-service, stop-holder, stop-program, kill-holder, full-disk, clock
   --sessions=N --viewers=N --flood-mib=N --pause-ms=N --kinds=text,binary,heavy,typing,free
   --control             with exactness switched off: must find losses, and says so

@@ -60,6 +60,7 @@ class ResumingClient final : FrameSocket::Listener {
   void type_ending(const Ending& ending);
 
   bool attached() const { return attached_; }
+  bool known() const { return known_; }  ///< Was attached once.
   bool greeted() const { return check_.at() >= kGreetingBytes; }
   bool ended() const { return ended_; }
   bool ending() const { return ending_at_.has_value(); }
