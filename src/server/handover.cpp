@@ -34,6 +34,8 @@ constexpr std::size_t kFdsPerMessage = 200;
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
+constexpr const char* kPlannedEnd = "ended with status 0";
+
 std::string describe_end(int status) {
   if (WIFEXITED(status)) return "ended with status " + std::to_string(WEXITSTATUS(status));
   return "was ended by " + signal_name(WTERMSIG(status));
@@ -290,11 +292,15 @@ net::awaitable<Result<HandoverReport>> Handover::run(Request request) {
   auto report = co_await attempt(request, *child);
   if (!report) {
     std::string why = report.error().detail;
-    if (child->pid > 0) {
-      const auto ended = child->ended();
-      why += ended ? "; it " + *ended : "";
-      if (!ended) (void)child->end();
+    // Its end of the channel closes a moment before it can be waited for.
+    std::optional<std::string> ended;
+    net::steady_timer pause(service_.shards().first());
+    for (int i = 0; i < 20 && child->pid > 0 && !(ended = child->ended()); ++i) {
+      pause.expires_after(Millis(5));
+      co_await pause.async_wait(kNoThrow);
     }
+    if (ended) why += "; it " + *ended;
+    if (child->pid > 0) (void)child->end();
     auto back = service_.keeper()->take_back();
     co_await thaw();
     running_ = false;
@@ -335,6 +341,7 @@ net::awaitable<void> Handover::leave(Request request, std::shared_ptr<Child> chi
     const bool answering =
         service_.user_port().active() + service_.operator_port().active() > 0 && now < answered;
     if (const auto how = child->ended()) {
+      if (*how == kPlannedEnd) break;  // Somebody stopped it.
       spdlog::error("handover.successor ERROR the new process {}; starting anew", *how);
       start_anew();
     }

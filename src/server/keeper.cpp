@@ -39,7 +39,7 @@ Keeper::Keeper(Shards& shards, HolderPtySource& source, const Config& config, Cl
 
 Keeper::~Keeper() {
   if (link_) link_->close();
-  source_.use(nullptr);
+  source_.close();
 }
 
 std::filesystem::path Keeper::program() const {

@@ -2,6 +2,8 @@
 
 #include "server/viewer_connection.h"
 
+#include <algorithm>
+
 #include <boost/asio/post.hpp>
 
 namespace term::server {
@@ -33,7 +35,7 @@ Result<void> ViewerConnection::place_viewer(const AttachCommand& command, Offset
   state.dialect = dialect_->name();
   state.role = role_ = command.role;
   state.sent = state.acked = from;
-  state.window = operations_.config().viewer_window_bytes;
+  state.window = window();
   state.acks = dialect_->attaches_itself();
   if (auto attached = shard_.sessions->attach(*session_, viewer_, state); !attached)
     return attached;
@@ -61,9 +63,14 @@ Attached ViewerConnection::describe(const AttachCommand& command, bool created, 
   info.replay_until = replay_until;
   const auto offsets = session_->streams().input_offsets(session_->id(), command.client);
   info.input = offsets == InputOffsets{} ? command.input : offsets.written;
-  info.window = operations_.config().viewer_window_bytes;
+  info.window = window();
   info.replay = std::move(replay);
   return info;
+}
+
+std::size_t ViewerConnection::window() const {
+  // Not beyond what the ring can keep for it: a viewer that is alone must never fall out.
+  return std::min(operations_.config().viewer_window_bytes, session_->ring().capacity() / 2);
 }
 
 bool ViewerConnection::may(const Command& command) {

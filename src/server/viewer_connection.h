@@ -74,6 +74,7 @@ class ViewerConnection : public Connection {
   struct Repaint;
   bool start_painting();
   void go_on_behind(Offset from, const std::string& painting);
+  std::size_t window() const;
   bool may(const Command& command);
   net::awaitable<void> suspend_project();
   net::awaitable<void> resume_project();

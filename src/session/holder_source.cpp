@@ -57,6 +57,13 @@ void HolderPtySource::use(std::shared_ptr<HolderLink> link) {
   link_ = std::move(link);
 }
 
+void HolderPtySource::close() {
+  std::map<std::uint32_t, Child> children;  // Ended outside of the lock: a session calls us back.
+  const std::lock_guard lock(mutex_);
+  link_.reset();
+  children.swap(children_);
+}
+
 std::shared_ptr<HolderLink> HolderPtySource::link() const {
   const std::lock_guard lock(mutex_);
   return link_;

@@ -16,6 +16,9 @@ class HolderPtySource final : public PtySource {
  public:
   /// From now on this is the holder. Those who wait for the end of a child go on waiting.
   void use(std::shared_ptr<HolderLink> link);
+  /// No holder any more, and nobody waits for the end of a child: what waits holds its session,
+  /// which must be gone before its event loop.
+  void close();
   /// To be called for each HolderLink::Events::exited, and for what a list of its says.
   void ended(std::uint32_t slot, const ExitStatus& status);
 

@@ -127,7 +127,8 @@ TEST_P(Resume, AFloodReachesAFastViewerWholeAndASlowOneIsToldOfItsGap) {
   EXPECT_TRUE(same_bytes(between_marks(whole[0].bytes), expected));
 
   slow.ws().pause_reading(false);
-  ASSERT_TRUE(slow.ends_with("DONE"));
+  // It may well come to the end by a painted screen, which is not counted.
+  ASSERT_TRUE(slow.reaches(fast.end(), "DONE"));
   const auto runs = slow.runs();
   EXPECT_GE(runs.size(), 2U) << "there was no gap";
   for (const auto& run : runs) {
