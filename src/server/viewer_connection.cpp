@@ -3,7 +3,6 @@
 #include "server/viewer_connection.h"
 
 #include <algorithm>
-
 #include <boost/asio/post.hpp>
 
 namespace term::server {

@@ -187,8 +187,7 @@ net::awaitable<bool> WsConnection::attach(AttachCommand command) {
   std::string replay;
   const Offset until = ring.next();
   if (!counted) {
-    if (!opened->created)
-      replay = modes_before(from) + mute_queries(ring.copy(from, until - from));
+    if (!opened->created) replay = modes_before(from) + mute_queries(ring.copy(from, until - from));
     from = opened->created ? from : until;
   } else if (command.output) {
     from = *command.output;

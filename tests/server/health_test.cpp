@@ -35,9 +35,7 @@ TEST(Health, ListsTheSevenAndTheThreeEachWithItsOwnCheck) {
 /// A source of ptys that has none.
 class NoPtys final : public PtySource {
  public:
-  void spawn(PtyRequest, Started done) override {
-    done(Error{Errc::os_error, "no pty: injected"});
-  }
+  void spawn(PtyRequest, Started done) override { done(Error{Errc::os_error, "no pty: injected"}); }
   void on_end(const Pty&, const boost::asio::any_io_executor&, Ended) override {}
   void signal(const Pty&, int) override {}
   void release(Pty) override {}
