@@ -209,10 +209,12 @@ class WireStream {
       do {
         n = ::recvmsg(socket.native_handle(), &message, MSG_DONTWAIT);
       } while (n < 0 && errno == EINTR);
+      eager = false;
       if (n == 0) ec = net::error::eof;
       if (n < 0 && errno != EAGAIN) ec = {errno, boost::system::system_category()};
       if (n <= 0) return 0;
       moved += static_cast<std::size_t>(n);
+      eager = static_cast<std::size_t>(n) == into.total;
       return static_cast<std::size_t>(n);
     }
 
@@ -271,6 +273,7 @@ class WireStream {
     bool flushing = false;
     bool closing = false;
     bool asking = false;  ///< Beast waits for bytes.
+    bool eager = false;   ///< The last read got all it asked for: there may well be more.
     bool frozen = false;
     bool swallows = false;
   };
@@ -297,7 +300,7 @@ class WireStream {
       }
       Parts into(buffers);
       std::size_t n = 0;
-      const bool ready = at == At::socket || wire->read_again < wire->prefix.size();
+      const bool ready = at == At::socket || wire->eager || wire->read_again < wire->prefix.size();
       if (!ec && ready && into.total > 0) n = wire->receive(into, ec);
       if (!ec && n == 0 && into.total > 0) {
         at = At::socket;

@@ -24,7 +24,7 @@ namespace {
 
 /// The shell of all sessions here: what its directory says.
 const std::string& shell() {
-  static const TempFile file("#!/bin/sh\nstty raw -echo\nexec /bin/sh ./run\n");
+  static const TempFile file("#!/bin/sh\nstty raw -echo\n: > ready\nexec /bin/sh ./run\n");
   static const bool done = ::chmod(file.path().c_str(), 0700) == 0;
   EXPECT_TRUE(done);
   return file.path();
@@ -71,6 +71,7 @@ void CarryServer::create(const SessionId& id) {
       server_->post("/api/terminal/create",
                     Json{{"projectId", "p"}, {"sessionId", id}, {"projectPath", directory_}});
   EXPECT_EQ(reply.status, 200U) << reply.body;
+  EXPECT_TRUE(file_has("ready", 0)) << "its tty would echo until then";
 }
 
 void CarryServer::go() { std::ofstream(directory_ + "/go") << "go"; }
