@@ -323,7 +323,7 @@ net::awaitable<void> Handover::leave(Request request, std::shared_ptr<Child> chi
   service_.keeper()->let_go();
   auto forget = [](Shard& shard) {
     for (Connection* connection : std::set<Connection*>(shard.connections)) {
-      if (connection->carry())
+      if (connection->carried())
         connection->forget();
       else
         connection->thaw();
