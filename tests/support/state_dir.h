@@ -34,7 +34,9 @@ inline std::filesystem::path holder_program() {
 
 /// Not even a zombie.
 inline bool is_alive(pid_t pid) {
-  return std::filesystem::exists("/proc/" + std::to_string(pid) + "/stat") && ::kill(pid, 0) == 0;
+  std::error_code gone;  // In the middle of the look.
+  return std::filesystem::exists("/proc/" + std::to_string(pid) + "/stat", gone) &&
+         ::kill(pid, 0) == 0;
 }
 
 /// A directory of its own. At the end its holder ends, with every shell; then it is removed.
