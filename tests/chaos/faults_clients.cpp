@@ -30,7 +30,7 @@ void fail(World& world, const std::string& text) { world.totals.failures.push_ba
 
 bool wait_attached(World& world, const std::string& after) {
   const Options& o = world.options;
-  const Millis patience = kRecovery + Millis(30 * (o.sessions + o.viewers));
+  const Millis patience = kRecovery + Millis(60 * (o.sessions + o.viewers));
   if (world.loop.run_until([&] { return world.fleet.all_attached(); }, patience)) return true;
   fail(world,
        "not all clients were attached " + std::to_string(patience.count()) + " ms after " + after);

@@ -18,6 +18,8 @@ namespace {
 /// Viewers of an ended session are waited for until nothing has come for so long.
 constexpr Millis kViewersLast{2000};
 constexpr Millis kLongestFinish{120'000};
+/// New clients at a time: the start is not what is tested.
+constexpr std::size_t kAtOnce = 16;
 /// Nobody types on and on without seeing it.
 constexpr std::uint64_t kTypedAhead = 4 * 1024;
 constexpr std::size_t kLongestPaste = 24 * 1024;
@@ -108,8 +110,9 @@ void Fleet::beat() {
   const auto now = SteadyClock::now();
   const double seconds = std::chrono::duration<double>(now - last_beat_).count();
   last_beat_ = now;
-  // A few at a time: to start shells is not what is tested.
-  for (int i = 0; i < 4 && !finishing_ && members_.size() < options_.sessions; ++i) add();
+  arriving_ = count_arriving();
+  for (; arriving_ < kAtOnce && !finishing_ && members_.size() < options_.sessions; ++arriving_)
+    add();
   for (auto& member : members_) drive(*member, now, seconds);
   std::erase_if(members_, [&](const auto& member) {
     if (!over(*member, now)) return false;
@@ -124,7 +127,8 @@ void Fleet::drive(Member& member, SteadyClock::time_point now, double seconds) {
   if (writer.ended() && member.ended_at == SteadyClock::time_point{}) member.ended_at = now;
   for (auto& viewer : member.viewers) viewer->beat(now);
   if (!writer.greeted() || writer.ending() || writer.ended()) return;
-  if (member.viewers.size() < member.viewers_wanted && writer.attached()) {
+  if (member.viewers.size() < member.viewers_wanted && writer.attached() && arriving_ < kAtOnce) {
+    ++arriving_;
     member.viewers.push_back(std::make_unique<ResumingClient>(
         loop_, log_,
         ResumingClient::Options{.port = options_.port,
@@ -142,6 +146,15 @@ void Fleet::drive(Member& member, SteadyClock::time_point now, double seconds) {
     const auto slower = 1 + options_.sessions / 24;
     member.next_key = now + Millis((5 + member.random() % 40) * slower);
   }
+}
+
+std::size_t Fleet::count_arriving() const {
+  std::size_t count = 0;
+  for (const auto& member : members_) {
+    count += member->writer->known() ? 0U : 1U;
+    for (const auto& viewer : member->viewers) count += viewer->known() ? 0U : 1U;
+  }
+  return count;
 }
 
 bool Fleet::all_attached() const {

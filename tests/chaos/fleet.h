@@ -67,6 +67,8 @@ class Fleet {
   static bool over(const Member& member, test::SteadyClock::time_point now);
   static test::SteadyClock::time_point heard_at(const Member& member);
   test::SteadyClock::time_point last_news() const;
+  /// Clients that were never attached yet.
+  std::size_t count_arriving() const;
   std::string next_kind() const;
   /// Bytes a second for each flood, so that all clients together read what the options say.
   std::uint64_t flood_share() const;
@@ -80,6 +82,7 @@ class Fleet {
   const Options options_;
   std::vector<std::unique_ptr<Member>> members_;
   std::size_t made_ = 0;
+  std::size_t arriving_ = 0;
   bool finishing_ = false;
   test::SteadyClock::time_point finishing_since_{};
   test::SteadyClock::time_point last_beat_;

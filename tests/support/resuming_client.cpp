@@ -12,7 +12,7 @@ constexpr std::uint64_t kAcknowledgeEvery = 32 * 1024;
 constexpr Millis kFirstBackOff{4};
 constexpr Millis kLastBackOff{64};
 /// A connection that gets no answer in this time is given up.
-constexpr Millis kPatience{12'000};
+constexpr Millis kPatience{30'000};
 constexpr std::size_t kViolationsKept = 200;
 
 std::chrono::duration<double, std::milli> in_ms(SteadyClock::duration time) { return time; }
@@ -41,7 +41,7 @@ void ResumingClient::beat(SteadyClock::time_point now) {
     return;
   }
   if (!attached_ && now - trying_since_ > kPatience) {
-    violation("no answer to attach in 12 s");
+    violation("no answer to attach in 30 s");
     return socket_.cut(true);
   }
   if (attached_ && !socket_.reading_paused()) acknowledge(1);
