@@ -208,6 +208,9 @@ Packet Peer::hello(bool take_over, uint32_t version) {
   const Hello message{{Type::hello, 0}, version, take_over ? 1U : 0U};
   if (!send_message(message)) return {};
   auto answer = receive();
+  // A child's end may come first; a greeting has no number to tell its answer by.
+  for (; answer && answer->type() == Type::exited; answer = receive())
+    news_.push_back(std::move(*answer));
   return answer ? std::move(*answer) : Packet{};
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,7 @@ class TestServer {
 struct PortMix {
   std::string name;
   Owners owners;
+  friend void PrintTo(const PortMix& mix, std::ostream* out) { *out << mix.name; }
 };
 std::vector<PortMix> all_port_mixes();
 /// Makes new sessions go to `owners` (POST feature-flags).
