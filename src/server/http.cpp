@@ -162,6 +162,9 @@ unsigned http_status(Errc code) {
     case Errc::breaker_open:
     case Errc::no_shell:
     case Errc::os_error:
+    case Errc::maintenance:
+    case Errc::not_admitted:
+    case Errc::store_unavailable:
       return 503;
     case Errc::not_permitted:
       return 403;
@@ -184,6 +187,9 @@ int close_code(Errc code) {
     case Errc::breaker_open:
     case Errc::busy:
     case Errc::session_exists:
+    case Errc::maintenance:
+    case Errc::not_admitted:
+    case Errc::store_unavailable:
       return 1013;
     case Errc::no_shell:
     case Errc::os_error:

@@ -8,9 +8,10 @@ namespace term {
 namespace {
 constexpr std::array kStates{"starting", "attached", "detached", "suspended", "failed", "closed"};
 constexpr std::array kErrors{
-    "no_such_session", "session_exists", "bad_id",       "bad_argument", "bad_transition",
-    "bad_snapshot",    "limit_reached",  "rate_limited", "breaker_open", "not_permitted",
-    "no_shell",        "os_error",       "busy",         "overridden",   "internal"};
+    "no_such_session", "session_exists",    "bad_id",       "bad_argument", "bad_transition",
+    "bad_snapshot",    "limit_reached",     "rate_limited", "breaker_open", "not_permitted",
+    "no_shell",        "os_error",          "busy",         "overridden",   "maintenance",
+    "not_admitted",    "store_unavailable", "internal"};
 static_assert(kErrors.size() == static_cast<std::size_t>(Errc::internal) + 1);
 }  // namespace
 

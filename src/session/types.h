@@ -69,6 +69,9 @@ enum class Errc : std::uint8_t {
   os_error,
   busy,
   overridden,
+  maintenance,        ///< Admission is closed.
+  not_admitted,       ///< Not among the share of new connections that is admitted.
+  store_unavailable,  ///< The database failed or cannot be reached.
   internal,
 };
 /// The word used in JSON (`code`), e.g. `no_such_session`.

@@ -1,0 +1,72 @@
+#pragma once
+// The store, off the event loops: what is to be written is left here and goes in by itself.
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "store/store.h"
+
+namespace term::store {
+
+struct WriterStatus {
+  std::string store;  ///< `sqlite`, `postgresql`; empty while it was never open.
+  bool available = false;
+  std::string reason;  ///< Why not, since when it is not.
+  std::optional<WallTime> unavailable_since;
+  std::size_t waiting_sessions = 0;
+  std::size_t waiting_bytes = 0;  ///< Of everything that waits.
+  std::size_t waiting_rows = 0;   ///< Flips, audit and commands.
+  std::uint64_t batches = 0;
+  std::uint64_t written = 0;  ///< Rows.
+  std::uint64_t failed_batches = 0;
+  std::uint64_t superseded = 0;  ///< States that a newer one replaced before they were written.
+  std::uint64_t dropped = 0;     ///< Commands given up for the bound; never anything else.
+  Millis last_write{0};          ///< How long the newest batch took.
+  std::optional<WallTime> last_written_at;
+};
+
+/// One thread, one store. Newest state of a session wins; a failed batch is kept and tried again
+/// with back-off (100 ms doubling to 5 s), merged with what came since.
+///
+/// Bounds: sessions by their number (a state each); flips and audit 100,000 rows; commands 100,000
+/// rows, the oldest dropped and counted.
+///
+/// Thread: any. Nothing here waits for the database, except stop() and flush().
+class Writer {
+ public:
+  using Open = std::function<Result<std::unique_ptr<Store>>()>;
+  struct Setup {
+    Open open;
+    Clock clock;
+    std::size_t batch_rows = 500;
+  };
+  explicit Writer(Setup setup);
+  ~Writer();
+
+  void put(StoredSession session, bool both_tables);
+  void ended(SessionId id);
+  void put(ProjectRecord project);
+  void ended_project(ProjectId id);
+  void setting(std::string key, std::string json);
+  void flip(FlipRow row);
+  void audit(AuditRow row);
+  void command(CommandRow row);
+
+  /// Calls `work` on the writer's thread once everything put before is written; with the error
+  /// instead of a store when it is unavailable.
+  using Work = std::function<void(Result<Store*>)>;
+  void ask(Work work);
+  /// Waits until everything put before is written; false when it is not within `limit`.
+  bool flush(Millis limit);
+  /// Writes what waits within `limit`, then ends the thread. What was not written is counted.
+  void stop(Millis limit);
+
+  WriterStatus status() const;
+};
+
+}  // namespace term::store
