@@ -97,6 +97,7 @@ void Service::add_routes() {
   add_health_routes(operator_routes_, *this);
   add_metrics_routes(operator_routes_, *this);
   add_restart_routes(operator_routes_, *this);
+  add_session_routes(operator_routes_, *this);
 }
 
 namespace {

@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
   add_health(app, context);
   add_sessions(app, context);
   add_flags(app, context);
+  add_api(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
