@@ -319,9 +319,8 @@ TEST_F(Recovery, AnotherRingSizeHoldsOnceNoSessionLives) {
   expect_same(session("s"), before);
   ASSERT_EQ(http(server().operator_port(), "DELETE", "/api/terminal/close/s").status, 200U);
   // Its slot is given back when its shell has ended, and to the holder first.
-  ASSERT_TRUE(until([&] {
-    return server().service().keeper()->arena()->slot(0).header().pid.load() == 0;
-  }));
+  ASSERT_TRUE(until(
+      [&] { return server().service().keeper()->arena()->slot(0).header().pid.load() == 0; }));
   restart(larger);
   EXPECT_EQ(server().service().keeper()->arena()->ring_bytes(), 256 * 1024U);
   EXPECT_EQ(recovered().at("sessions"), 0);
