@@ -19,10 +19,10 @@ if ! command -v systemd-analyze >/dev/null; then
   exit $failed
 fi
 # Programs are looked for, so those of the units stand in for a moment.
-cp "$root"/deploy/systemd/*.service "$root"/deploy/systemd/*.socket "$scratch"
-sed -i "s,/usr/bin/terminal-,$scratch/terminal-," "$scratch"/*.service
+cp "$root"/deploy/systemd/*.{service,socket,timer} "$scratch"
+sed -i "s,/usr/bin/terminal-,$scratch/terminal-,;s,/usr/share/terminal-service/tools/,$root/tools/," "$scratch"/*.service
 for program in terminal-holder terminal-service; do install -m 0755 /dev/null "$scratch/$program"; done
-units=("$scratch"/*.service "$scratch"/*.socket)
+units=("$scratch"/*.service "$scratch"/*.socket "$scratch"/*.timer)
 ((${#units[@]} >= 4)) || bad "units are missing"
 if ! output=$(SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --man=no --recursive-errors=no "${units[@]}" 2>&1); then
   bad "$output"

@@ -23,7 +23,7 @@ for command in setup build start stop restart status test test:asan test:tsan te
 done
 expect 2 "no command 'nonsense'" ./dev nonsense
 expect 2 'which command?' ./dev
-expect 2 'later release' ./dev monitor:terminals --duration=900
+expect 2 'later release' ./dev bench
 expect 2 'later release' ./dev bench
 expect 2 "no preset 'nonsense'" ./dev build nonsense
 expect 2 "setup takes" ./dev setup nonsense

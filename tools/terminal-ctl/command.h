@@ -32,6 +32,7 @@ void add_health(CLI::App& app, Context& context);
 void add_sessions(CLI::App& app, Context& context);
 void add_flags(CLI::App& app, Context& context);
 void add_api(CLI::App& app, Context& context);
+void add_monitor(CLI::App& app, Context& context);
 
 /// To stdout, as one line.
 void print(const nlohmann::json& value);

@@ -44,6 +44,7 @@ int main(int argc, char** argv) {
   add_sessions(app, context);
   add_flags(app, context);
   add_api(app, context);
+  add_monitor(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
