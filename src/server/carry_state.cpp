@@ -19,13 +19,15 @@ constexpr int kVersion = 1;
 constexpr std::array<std::pair<Stage, std::string_view>, 3> kStages{
     {{Stage::upgrade, "upgrade"}, {Stage::waiting, "waiting"}, {Stage::attached, "attached"}}};
 
+Json bytes_json(std::string_view bytes) { return Json::binary({bytes.begin(), bytes.end()}); }
+
 Json window_json(const std::optional<WindowSize>& size) {
   if (!size) return nullptr;
   return {{"cols", size->cols}, {"rows", size->rows}};
 }
 
 Json viewer_json(const ViewerState& viewer) {
-  return {{"client", base64_encode(viewer.client)},
+  return {{"client", bytes_json(viewer.client)},
           {"role", viewer.role == ViewerRole::writer ? "writer" : "viewer"},
           {"sent", viewer.sent},
           {"acked", viewer.acked},
@@ -40,7 +42,7 @@ Json news_json(const ViewerNews& news) {
   for (const Notice& notice : news.notices)
     notices.push_back({{"kind", notice.kind}, {"message", notice.message}, {"eta", notice.eta}});
   Json json{{"resized", window_json(news.resized)},
-            {"resizedBy", base64_encode(news.resized_by)},
+            {"resizedBy", bytes_json(news.resized_by)},
             {"status", news.status},
             {"engine", news.engine},
             {"notices", std::move(notices)},
@@ -49,13 +51,12 @@ Json news_json(const ViewerNews& news) {
   return json;
 }
 
-/// Text that may be any bytes.
 void read_bytes(JsonFields& fields, const std::string& key, std::string& out) {
-  std::string text;
-  fields.text(key, text);
-  auto bytes = base64_decode(text);
-  if (!bytes) return fields.refuse(key, "base64");
-  if (fields.has(key)) out = std::move(*bytes);
+  const Json* const value = fields.value(key);
+  if (value == nullptr) return;
+  if (!value->is_binary()) return fields.refuse(key, "bytes");
+  const auto& bytes = value->get_binary();
+  out.assign(bytes.begin(), bytes.end());
 }
 
 void read_window(JsonFields& fields, const std::string& key, std::optional<WindowSize>& out) {
@@ -130,15 +131,15 @@ void read_stage(JsonFields& fields, CarriedState& state) {
 
 }  // namespace
 
-std::string to_json_text(const CarriedState& state) {
+std::string to_cbor(const CarriedState& state) {
   const auto* const stage =
       std::ranges::find(kStages, state.stage, [](const auto& entry) { return entry.first; });
   Json headers = Json::array();
   for (const auto& [name, value] : state.headers)
-    headers.push_back({{"name", name}, {"value", base64_encode(value)}});
+    headers.push_back({{"name", name}, {"value", bytes_json(value)}});
   Json frames = Json::array();
   for (const Frame& frame : state.frames)
-    frames.push_back({{"text", frame.text}, {"payload", base64_encode(frame.payload)}});
+    frames.push_back({{"text", frame.text}, {"payload", bytes_json(frame.payload)}});
   Json json{{"version", kVersion},
             {"stage", stage->second},
             {"headers", std::move(headers)},
@@ -147,28 +148,30 @@ std::string to_json_text(const CarriedState& state) {
             {"dialectState", state.dialect_state},
             {"session", state.session},
             {"project", state.project},
-            {"path", base64_encode(state.path)},
+            {"path", bytes_json(state.path)},
             {"size", window_json(state.size)},
             {"create", state.create},
-            {"token", base64_encode(state.token)},
-            {"received", base64_encode(state.received)},
-            {"unsent", base64_encode(state.unsent)},
+            {"token", bytes_json(state.token)},
+            {"received", bytes_json(state.received)},
+            {"unsent", bytes_json(state.unsent)},
             {"frames", std::move(frames)},
             {"viewer", viewer_json(state.viewer)},
             {"news", news_json(state.news)},
-            {"inputRest", base64_encode(state.input_rest)},
+            {"inputRest", bytes_json(state.input_rest)},
             {"inputNext", state.input_next},
             {"inputTold", state.input_told},
             {"suspendedTold", state.suspended_told},
             {"pingDue", state.ping_due},
             {"quietChecks", state.quiet_checks}};
   if (state.attach_within) json["attachWithin"] = state.attach_within->count();
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string out;
+  Json::to_cbor(json, out);
+  return out;
 }
 
-Result<CarriedState> carried_state_from_json(std::string_view text) {
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) return Error{Errc::bad_snapshot, "connection: expected a JSON object"};
+Result<CarriedState> carried_state_from_cbor(std::string_view bytes) {
+  const Json json = Json::from_cbor(bytes, /*strict=*/true, /*allow_exceptions=*/false);
+  if (!json.is_object()) return Error{Errc::bad_snapshot, "connection: expected a CBOR map"};
   CarriedState state;
   std::optional<Error> error;
   JsonFields fields(json, "connection.", error);

@@ -52,8 +52,9 @@ struct CarriedState {
   std::uint64_t quiet_checks = 0;
 };
 
-std::string to_json_text(const CarriedState& state);
+/// A CBOR map (RFC 8949) with a version: what is unsent may be long, and must not be escaped.
+std::string to_cbor(const CarriedState& state);
 /// Errors: bad_snapshot (names the field and what was expected).
-Result<CarriedState> carried_state_from_json(std::string_view text);
+Result<CarriedState> carried_state_from_cbor(std::string_view bytes);
 
 }  // namespace term::server

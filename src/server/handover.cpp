@@ -212,7 +212,7 @@ net::awaitable<Result<std::string>> Handover::hand(Child& child, HandoverReport&
   }
   report.sessions = proofs.size();
   report.connections = state.connections.size();
-  auto document = text_to_memfd(to_text(state));
+  auto document = bytes_to_memfd(to_cbor(state));
   if (!document) co_return document.error();
   const int memfd = document->get();
   const Json head{{"type", "state"}, {"descriptors", fds.size()}};

@@ -109,11 +109,11 @@ Result<HandoverChannel::Message> HandoverChannel::expect(const std::string& type
                                        "\" where \"" + type + "\" was due"};
 }
 
-Result<UniqueFd> text_to_memfd(const std::string& text) {
+Result<UniqueFd> bytes_to_memfd(const std::string& bytes) {
   UniqueFd fd(::memfd_create("terminal-handover", MFD_CLOEXEC));
   if (!fd) return os_error("memfd_create");
-  for (std::size_t done = 0; done < text.size();) {
-    const ssize_t n = ::write(fd.get(), text.data() + done, text.size() - done);
+  for (std::size_t done = 0; done < bytes.size();) {
+    const ssize_t n = ::write(fd.get(), bytes.data() + done, bytes.size() - done);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return os_error("write of the hand-over's state");
     done += static_cast<std::size_t>(n);
@@ -121,17 +121,18 @@ Result<UniqueFd> text_to_memfd(const std::string& text) {
   return fd;
 }
 
-Result<std::string> text_of_memfd(int fd) {
+Result<std::string> bytes_of_memfd(int fd) {
   struct stat status{};
   if (::fstat(fd, &status) != 0) return os_error("fstat of the hand-over's state");
-  std::string text(static_cast<std::size_t>(status.st_size), '\0');
-  for (std::size_t done = 0; done < text.size();) {
-    const ssize_t n = ::pread(fd, text.data() + done, text.size() - done, static_cast<off_t>(done));
+  std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
+  for (std::size_t done = 0; done < bytes.size();) {
+    const ssize_t n =
+        ::pread(fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return os_error("read of the hand-over's state");
     done += static_cast<std::size_t>(n);
   }
-  return text;
+  return bytes;
 }
 
 }  // namespace term::server

@@ -46,7 +46,7 @@ class HandoverChannel {
 };
 
 /// A text of any size as a descriptor, and back. Errors: os_error.
-Result<UniqueFd> text_to_memfd(const std::string& text);
-Result<std::string> text_of_memfd(int fd);
+Result<UniqueFd> bytes_to_memfd(const std::string& bytes);
+Result<std::string> bytes_of_memfd(int fd);
 
 }  // namespace term::server

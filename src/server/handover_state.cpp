@@ -26,6 +26,15 @@ const Json& array_in(const Json& json, const char* name) {
   return it != json.end() && it->is_array() ? *it : none;
 }
 
+Json bytes_json(std::string_view bytes) { return Json::binary({bytes.begin(), bytes.end()}); }
+
+std::optional<std::string> read_bytes(const Json& entry, const char* name) {
+  const auto it = entry.find(name);
+  if (it == entry.end() || !it->is_binary()) return std::nullopt;
+  const auto& bytes = it->get_binary();
+  return std::string(bytes.begin(), bytes.end());
+}
+
 Result<void> read_books(const Json& json, HandoverState& state) {
   for (const Json& entry : array_in(json, "sessions")) {
     const auto slot = read_integer(entry, "slot", 0, 65535);
@@ -39,14 +48,15 @@ Result<void> read_books(const Json& json, HandoverState& state) {
 Result<void> read_connections(const Json& json, HandoverState& state) {
   for (const Json& entry : array_in(json, "connections")) {
     const auto session = read_string(entry, "session");
-    const auto text = read_string(entry, "state");
-    if (!session || !text) return wrong("connections must hold {session, state}");
-    state.connections.push_back({*session, *text});
+    auto carried = read_bytes(entry, "state");
+    if (!session || !carried) return wrong("connections must hold {session, state}");
+    state.connections.push_back({*session, std::move(*carried)});
   }
   for (const Json& entry : array_in(json, "requests")) {
-    const auto received = base64_decode(read_string(entry, "received").value_or("-"));
-    if (!received) return wrong("requests must hold {received} in base64");
-    state.requests.push_back({read_bool(entry, "operator_port").value_or(false), *received});
+    auto received = read_bytes(entry, "received");
+    if (!received) return wrong("requests must hold {received}");
+    state.requests.push_back(
+        {read_bool(entry, "operator_port").value_or(false), std::move(*received)});
   }
   return {};
 }
@@ -85,7 +95,7 @@ std::string sha256_of(std::vector<SessionProof> proofs) {
   return hex;
 }
 
-std::string to_text(const HandoverState& state) {
+std::string to_cbor(const HandoverState& state) {
   Json json{
       {"version", kStateVersion},     {"host", state.host},           {"ws_port", state.ws_port},
       {"http_port", state.http_port}, {"locked", state.locked},       {"sessions", Json::array()},
@@ -94,16 +104,19 @@ std::string to_text(const HandoverState& state) {
     json["sessions"].push_back({{"slot", slot}, {"books", books}});
   for (const auto& project : state.projects) json["projects"].push_back(to_json(project));
   for (const auto& connection : state.connections)
-    json["connections"].push_back({{"session", connection.session}, {"state", connection.state}});
+    json["connections"].push_back(
+        {{"session", connection.session}, {"state", bytes_json(connection.state)}});
   for (const auto& request : state.requests)
     json["requests"].push_back(
-        {{"operator_port", request.operator_port}, {"received", base64_encode(request.received)}});
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+        {{"operator_port", request.operator_port}, {"received", bytes_json(request.received)}});
+  std::string out;
+  Json::to_cbor(json, out);
+  return out;
 }
 
-Result<HandoverState> handover_state_from_text(const std::string& text) {
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) return wrong("not a JSON object");
+Result<HandoverState> handover_state_from_cbor(std::string_view bytes) {
+  const Json json = Json::from_cbor(bytes, /*strict=*/true, /*allow_exceptions=*/false);
+  if (!json.is_object()) return wrong("not a CBOR map");
   const auto version = read_integer(json, "version", 0, 1'000'000);
   if (!version || *version < kOldestStateVersion || *version > kStateVersion)
     return wrong("version " + std::to_string(version.value_or(-1)) + "; this program reads " +

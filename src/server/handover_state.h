@@ -44,9 +44,9 @@ struct HandoverState {
   std::vector<HandedRequest> requests;
 };
 
-/// JSON with a version; a reader passes over what it does not know.
-std::string to_text(const HandoverState& state);
+/// A CBOR map (RFC 8949) with a version; a reader passes over what it does not know.
+std::string to_cbor(const HandoverState& state);
 /// Errors: bad_snapshot naming what is wrong.
-Result<HandoverState> handover_state_from_text(const std::string& text);
+Result<HandoverState> handover_state_from_cbor(std::string_view bytes);
 
 }  // namespace term::server

@@ -32,9 +32,9 @@ Result<Handed> receive_all(HandoverChannel& channel) {
   const auto count = read_integer(said, "descriptors", 0, kMaxDescriptors);
   if (!count || head->fds.size() != 1)
     return Error{Errc::bad_snapshot, "the hand-over came without a state"};
-  auto text = text_of_memfd(head->fds.front().get());
-  if (!text) return text.error();
-  auto state = handover_state_from_text(*text);
+  auto bytes = bytes_of_memfd(head->fds.front().get());
+  if (!bytes) return bytes.error();
+  auto state = handover_state_from_cbor(*bytes);
   if (!state) return state.error();
   Handed handed{.state = std::move(*state)};
   while (handed.fds.size() < static_cast<std::size_t>(*count)) {

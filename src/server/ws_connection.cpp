@@ -280,7 +280,7 @@ void refuse_websocket(Shard& shard, Operations& operations, net::ip::tcp::socket
 
 Result<void> adopt_websocket(Shard& shard, Operations& operations, UniqueFd socket,
                              std::string_view state) {
-  auto carried = carried_state_from_json(state);
+  auto carried = carried_state_from_cbor(state);
   if (!carried) return carried.error();
   Choice choice{.dialect = make_dialect(carried->dialect),
                 .session = carried->session,

@@ -302,7 +302,7 @@ std::optional<CarriedConnection> WsConnection::carry() {
   state.quiet_checks = quiet_checks_;
   carried_ = true;
   return CarriedConnection{
-      .fd = wire.native_handle(), .session = choice_.session, .state = to_json_text(state)};
+      .fd = wire.native_handle(), .session = choice_.session, .state = to_cbor(state)};
 }
 
 Result<void> WsConnection::restore(CarriedState state) {

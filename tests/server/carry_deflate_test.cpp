@@ -58,7 +58,7 @@ TEST(CarryDeflate, FloodAndTypingGoOnBothWays) {
   ASSERT_TRUE(client->wait([](const Inbox& in) { return in.bytes.size() > 50'000; }));
   auto parcel = freeze(a, "s");
   ASSERT_TRUE(parcel);
-  const auto agreed = Json::parse(parcel->state).at("extensions").get<std::string>();
+  const auto agreed = Json::from_cbor(parcel->state).at("extensions").get<std::string>();
   EXPECT_TRUE(agreed.starts_with("permessage-deflate; client_no_context_takeover")) << agreed;
   const auto accepted = a.input("s", "typist").accepted;
   ASSERT_TRUE(adopt(b, std::move(*parcel)));
@@ -104,7 +104,7 @@ TEST(CarryDeflate, IsNotAgreedUnlessConfigured) {
   auto client = deflating(off);
   auto parcel = freeze(off, "s");
   ASSERT_TRUE(parcel);
-  EXPECT_EQ(Json::parse(parcel->state).at("extensions"), "");
+  EXPECT_EQ(Json::from_cbor(parcel->state).at("extensions"), "");
   ASSERT_TRUE(adopt(on, std::move(*parcel)));
   forget(off, "s");
   thaw(on, "s");

@@ -39,7 +39,7 @@ struct Flooded {
 };
 
 bool has_unsent(const Parcel& parcel) {
-  return Json::parse(parcel.state).at("unsent").get<std::string>() != "";
+  return Json::from_cbor(parcel.state).at("unsent").get_binary().size() > 0;
 }
 
 class CarriedDialect : public testing::TestWithParam<Speaks> {};
@@ -138,9 +138,10 @@ TEST(Carry, GoesOnAsIfNothingHadBeenWhenTheAdoptionFails) {
   for (const char* field : {"dialect", "session", "stage", "received", "viewer"}) {
     auto parcel = freeze(two.a, "s");
     ASSERT_TRUE(parcel);
-    Json state = Json::parse(parcel->state);
+    Json state = Json::from_cbor(parcel->state);
     state[field] = field == std::string("viewer") ? Json{{"sent", "x"}} : Json("?");
-    parcel->state = state.dump();
+    parcel->state.clear();
+    Json::to_cbor(state, parcel->state);
     const auto adopted = adopt(two.b, std::move(*parcel));
     ASSERT_FALSE(adopted) << field;
     EXPECT_EQ(adopted.error().code, Errc::bad_snapshot);
@@ -190,7 +191,7 @@ TEST(Carry, CarriesWhatASlowReaderHasNotTaken) {
       parcel = freeze(*from, "s");
     }
     ASSERT_TRUE(parcel);
-    most = std::max(most, Json::parse(parcel->state).at("unsent").get<std::string>().size());
+    most = std::max(most, Json::from_cbor(parcel->state).at("unsent").get_binary().size());
     ASSERT_TRUE(adopt(*to, std::move(*parcel)));
     forget(*from, "s");
     thaw(*to, "s");
@@ -224,9 +225,8 @@ TEST(Carry, OffersTheRestOfAHalfTakenPasteFirst) {
   auto parcel = freeze(a, "s");
   ASSERT_TRUE(parcel);
   const auto accepted = a.input("s", "typist").accepted;
-  const Json state = Json::parse(parcel->state);
-  EXPECT_EQ(base64_decode(state.at("inputRest").get<std::string>())->size(),
-            paste.size() - accepted);
+  const Json state = Json::from_cbor(parcel->state);
+  EXPECT_EQ(state.at("inputRest").get_binary().size(), paste.size() - accepted);
   EXPECT_TRUE(state.at("viewer").at("exempt").get<bool>());
   ASSERT_TRUE(adopt(b, std::move(*parcel)));
   forget(a, "s");

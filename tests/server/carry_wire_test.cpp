@@ -81,8 +81,8 @@ std::optional<Parcel> freeze_with(CarryServer& from, const SessionId& id, std::s
   for (int i = 0; i < 10000; ++i) {
     auto parcel = freeze(from, id);
     if (!parcel) return std::nullopt;
-    const auto text = Json::parse(parcel->state).at("received").get<std::string>();
-    if (base64_decode(text)->size() == received) return parcel;
+    const Json state = Json::from_cbor(parcel->state);
+    if (state.at("received").get_binary().size() == received) return parcel;
     thaw(from, id);
   }
   return std::nullopt;
@@ -124,9 +124,10 @@ TEST(CarryWire, WouldNoticeIfReceivedBytesWereDropped) {
   peer.send(message.substr(0, 100));
   auto parcel = freeze_with(a, "s", 100);
   ASSERT_TRUE(parcel);
-  Json state = Json::parse(parcel->state);
-  state["received"] = "";
-  parcel->state = state.dump();
+  Json state = Json::from_cbor(parcel->state);
+  state["received"] = Json::binary({});
+  parcel->state.clear();
+  Json::to_cbor(state, parcel->state);
   ASSERT_TRUE(adopt(b, std::move(*parcel)));
   forget(a, "s");
   thaw(b, "s");
@@ -170,7 +171,7 @@ struct Stuck {
     a.go();
     for (int i = 0; i < 100000; ++i) {
       parcel = freeze(a, "s");
-      const Json state = Json::parse(parcel->state);
+      const Json state = Json::from_cbor(parcel->state);
       if (!state.at("unsent").get<std::string>().empty()) break;
       const auto sent = state.at("viewer").at("sent").get<Offset>();
       thaw(a, "s");
@@ -202,11 +203,12 @@ TEST(CarryWire, FinishesAFrameThatIsHalfOnTheWire) {
 TEST(CarryWire, WouldNoticeIfUnsentBytesWereDropped) {
   Stuck it;
   ASSERT_TRUE(it.parcel);
-  Json state = Json::parse(it.parcel->state);
+  Json state = Json::from_cbor(it.parcel->state);
   const auto sent = state.at("viewer").at("sent").get<std::size_t>();
-  ASSERT_NE(state.at("unsent"), "");
-  state["unsent"] = "";
-  it.parcel->state = state.dump();
+  ASSERT_GT(state.at("unsent").get_binary().size(), 0U);
+  state["unsent"] = Json::binary({});
+  it.parcel->state.clear();
+  Json::to_cbor(state, it.parcel->state);
   ASSERT_TRUE(adopt(it.b, std::move(*it.parcel)));
   forget(it.a, "s");
   thaw(it.b, "s");
@@ -226,7 +228,7 @@ TEST(CarryWire, IsQuietSoonWhateverAClientDoesThatNeverReads) {
     it.parcel = freeze(it.a, "s");
     ASSERT_TRUE(it.parcel);
     EXPECT_LT(it.parcel->turns, 5000U);
-    unsent = Json::parse(it.parcel->state).at("unsent").get<std::string>().size();
+    unsent = Json::from_cbor(it.parcel->state).at("unsent").get_binary().size();
     if (unsent < 200'000) thaw(it.a, "s");
   }
   EXPECT_GE(unsent, 200'000U) << "pongs wait behind the frame";
@@ -276,10 +278,10 @@ TEST(CarryWire, AcceptsInTheNewProcessWhatTheOldOneHadNot) {
   state.dialect = "native";
   state.session = "s";
   state.received = early.substr(0, 10);
-  ASSERT_TRUE(adopt(a, {.fd = std::move(ours), .session = "s", .state = to_json_text(state)}));
+  ASSERT_TRUE(adopt(a, {.fd = std::move(ours), .session = "s", .state = to_cbor(state)}));
   auto parcel = freeze(a, "s");  // Nobody has thawed it: on it goes.
   ASSERT_TRUE(parcel);
-  EXPECT_EQ(Json::parse(parcel->state).at("stage"), "upgrade");
+  EXPECT_EQ(Json::from_cbor(parcel->state).at("stage"), "upgrade");
   EXPECT_EQ(parcel->state.find(base64_encode("Bearer a-secret-of-the-client")), std::string::npos);
   ASSERT_TRUE(adopt(b, std::move(*parcel)));
   forget(a, "s");
@@ -318,28 +320,35 @@ TEST(CarryState, IsReadBackAsItWasWritten) {
   state.input_rest = "rest";
   state.input_next = 10;
   state.quiet_checks = 2;
-  const auto text = server::to_json_text(state);
-  const auto read = server::carried_state_from_json(text);
+  const auto text = server::to_cbor(state);
+  const auto read = server::carried_state_from_cbor(text);
   ASSERT_TRUE(read) << read.error().detail;
-  EXPECT_EQ(server::to_json_text(*read), text);
+  EXPECT_EQ(server::to_cbor(*read), text);
   EXPECT_EQ(read->viewer, state.viewer);
   EXPECT_EQ(read->received, state.received);
 }
 
 TEST(CarryState, ReadsTheStateOfAnotherVersion) {
-  const auto older = server::carried_state_from_json(
-      R"({"version":1,"stage":"attached","dialect":"raw","session":"s"})");
+  const auto read = [](const char* text) {
+    auto json = Json::parse(text);
+    if (json.contains("unsent")) json["unsent"] = "text";
+    std::string bytes;
+    Json::to_cbor(json, bytes);
+    return server::carried_state_from_cbor(bytes);
+  };
+  const auto older = read(R"({"version":1,"stage":"attached","dialect":"raw","session":"s"})");
   ASSERT_TRUE(older) << older.error().detail;
   EXPECT_TRUE(older->create);
-  EXPECT_TRUE(server::carried_state_from_json(
-      R"({"version":2,"stage":"waiting","dialect":"raw","session":"s","colour":{"x":[1]}})"));
-  for (const char* bad : {"", "[]", "{}", R"({"version":1})", R"({"version":1,"stage":"gone"})",
+  EXPECT_TRUE(
+      read(R"({"version":2,"stage":"waiting","dialect":"raw","session":"s","colour":{"x":[1]}})"));
+  for (const char* bad : {"[]", "{}", R"({"version":1})", R"({"version":1,"stage":"gone"})",
                           R"({"version":1,"stage":"waiting","unsent":"*"})",
                           R"({"version":1,"stage":"waiting","viewer":{"sent":1,"acked":2}})"}) {
-    const auto refused = server::carried_state_from_json(bad);
+    const auto refused = read(bad);
     ASSERT_FALSE(refused) << bad;
     EXPECT_EQ(refused.error().code, Errc::bad_snapshot);
   }
+  EXPECT_FALSE(server::carried_state_from_cbor(""));
 }
 
 }  // namespace
