@@ -99,6 +99,7 @@ begin_report() {
   [[ -n $report_file ]] || report_file=$state_dir/reports/$procedure_name-$stamp.json
   bundle_file=${report_file%.json}.tar.gz
   undos=() failure="" began=$(now_ms)
+  export TERMINAL_PROCEDURE_PID=$$  # For whoever is called by a step and wants to know by whom.
   jq -n --arg name "$procedure_name" --arg reason "$reason" --arg at "$(iso_now)" \
     --arg host "$(uname -n)" --arg who "${SUDO_USER:-${USER:-$(id -un)}}" \
     '{procedure: $name, reason: $reason, who: $who, host: $host, started: $at, steps: [], undone: []}' \
