@@ -28,6 +28,7 @@ struct SessionCounts {
   std::uint64_t failed = 0;   ///< No shell could be started.
   std::uint64_t lost = 0;     ///< A live shell ended by us unasked. Must stay 0.
   std::uint64_t adopted = 0;  ///< Taken over from an earlier process.
+  bool operator==(const SessionCounts&) const = default;
 };
 
 /// The shard's table of sessions, and every operation on one.

@@ -168,6 +168,10 @@ void put_alerts(Exposition& out, const Monitor& monitor) {
           monitor.guard().watch() ? 1 : 0);
   out.one("terminal_guard_rollbacks_total", "counter", "Flips that the guard took back.",
           monitor.guard().rollbacks());
+  out.one("terminal_event_listeners", "gauge", "Connections to /api/events.",
+          monitor.events().listeners());
+  out.one("terminal_events_missed_total", "counter", "Events dropped for slow listeners.",
+          monitor.events().missed());
   const WebhookStatus webhook = monitor.webhook();
   out.one("terminal_webhook_waiting", "gauge", "Messages to SLACK_WEBHOOK not delivered yet.",
           webhook.waiting);

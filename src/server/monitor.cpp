@@ -46,6 +46,23 @@ bool towards_legacy(const adapter::FlagChange& change) {
 
 constexpr const char* kGuard = "guard";
 
+Json flip_event(const adapter::FlipEntry& entry) {
+  Json json{{"id", entry.id},
+            {"who", entry.who},
+            {"reason", entry.reason},
+            {"from", entry.from},
+            {"to", entry.to},
+            {"force", entry.force},
+            {"sessions", entry.sessions},
+            {"moved", entry.moved},
+            {"failed", entry.failed.size()},
+            {"lost", entry.lost},
+            {"good", entry.good},
+            {"duration_ms", nullptr}};
+  if (entry.ended) json["duration_ms"] = (*entry.ended - entry.started).count();
+  return json;
+}
+
 }  // namespace
 
 Monitor::Monitor(Service& service)
@@ -53,6 +70,7 @@ Monitor::Monitor(Service& service)
       alerts_(alert_thresholds(service.config())),
       guard_(guard_rules(service.config())),
       webhook_({.url = service.config().slack_webhook.value_or("")}),
+      events_(service.shards().first().get_executor()),
       host_(host_name()) {
   service.flips().on_flip([this](adapter::FlagChange change,
                                  std::shared_ptr<const adapter::Flags> before,
@@ -78,7 +96,7 @@ net::awaitable<void> Monitor::run() {
 net::awaitable<void> Monitor::look() {
   const Vitals vitals = co_await gather_vitals(service_);
   const ProcessUsage usage = process_load();
-  lost_ = vitals.counts.lost;
+  announce(vitals);
   const AlertSample sample{.at = service_.now(),
                            .cpu_seconds = usage.cpu_seconds,
                            .cores = usable_cores(service_.config()),
@@ -94,8 +112,28 @@ net::awaitable<void> Monitor::look() {
   if (why && may) co_await roll_back(*why);
 }
 
+void Monitor::announce(const Vitals& vitals) {
+  const bool same = vitals.counts == counts_ && vitals.sessions == sessions_;
+  counts_ = vitals.counts;
+  sessions_ = vitals.sessions;
+  if (same) return;
+  events_.publish("sessions", {{"total", vitals.sessions},
+                               {"created", counts_.created},
+                               {"adopted", counts_.adopted},
+                               {"ended", counts_.ended},
+                               {"failed", counts_.failed},
+                               {"lost", counts_.lost}});
+}
+
 void Monitor::announce(const AlertEvent& event) {
   const std::string what = describe(event);
+  events_.publish("alert", {{"signal", to_string(event.kind)},
+                            {"raised", event.raised},
+                            {"value", event.value},
+                            {"threshold", event.threshold},
+                            {"text", what},
+                            {"advice", advice(event.kind)},
+                            {"at", iso_time(event.at)}});
   if (!event.raised)
     spdlog::info("alert.cleared signal={} what=\"{}\"", to_string(event.kind), what);
   else if (severe(event.kind))
@@ -114,6 +152,7 @@ net::awaitable<void> Monitor::flipped(adapter::FlagChange change,
                                       std::shared_ptr<const adapter::Flags> before,
                                       adapter::FlipEntry entry) {
   const bool by_guard = change.who == kGuard;
+  events_.publish("flip", flip_event(entry));
   if (by_guard || (change.force && towards_legacy(change))) report_rollback(entry, by_guard);
   if (by_guard) co_return;
   guard_.cancel();
@@ -121,7 +160,7 @@ net::awaitable<void> Monitor::flipped(adapter::FlagChange change,
   if (!back) co_return;
   back->who = kGuard;
   GuardFigures figures = figures_of(co_await gather_vitals(service_));
-  figures.lost = lost_;
+  figures.lost = counts_.lost;  // What the flip itself lost counts against it.
   guard_.begin(entry.id, std::move(*back), service_.now(), figures);
   spdlog::info("guard.observing flip={} ms={} acts={}", entry.id,
                service_.config().observation_time.count(),
@@ -155,6 +194,7 @@ net::awaitable<void> Monitor::roll_back(std::string why) {
 
 void Monitor::admission_changed() {
   const adapter::AdmissionRules& rules = service_.admission().rules();
+  events_.publish("admission", admission_json(rules));
   const bool was = maintenance_;
   maintenance_ = rules.maintenance;
   if (was == rules.maintenance) return;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/alerts.h"
+#include "server/events.h"
 #include "server/flips.h"
 #include "server/guard.h"
 #include "server/report.h"
@@ -27,6 +28,8 @@ class Monitor {
 
   const Alerts& alerts() const { return alerts_; }
   const Guard& guard() const { return guard_; }
+  Events& events() { return events_; }
+  const Events& events() const { return events_; }
   WebhookStatus webhook() const { return webhook_.status(); }
   /// To SLACK_WEBHOOK, if there is one; returns at once.
   void post(const WebhookMessage& message) { webhook_.post(message); }
@@ -41,6 +44,7 @@ class Monitor {
  private:
   net::awaitable<void> look();
   void announce(const AlertEvent& event);
+  void announce(const Vitals& vitals);
   net::awaitable<void> flipped(adapter::FlagChange change,
                                std::shared_ptr<const adapter::Flags> before,
                                adapter::FlipEntry entry);
@@ -52,7 +56,9 @@ class Monitor {
   Alerts alerts_;
   Guard guard_;
   Webhook webhook_;
-  std::uint64_t lost_ = 0;  ///< At the newest look: a flip's own losses count against it.
+  Events events_;
+  adapter::SessionCounts counts_;  ///< As they were told last.
+  std::size_t sessions_ = 0;
   bool maintenance_ = false;
   std::string host_;
 };
