@@ -8,6 +8,7 @@
 
 #include "server/service_books.h"
 #include "support/restarting.h"
+#include "support/service_process.h"
 
 namespace term::test {
 namespace {
@@ -221,6 +222,28 @@ TEST_F(AdmissionRestart, TheNextServiceGoesOnWithIt) {
   ASSERT_EQ(disable(server()).status, 200U);
   restart();
   EXPECT_EQ(server().json("/api/admin/maintenance").at("maintenance"), false);
+}
+
+TEST(AdmissionOfAProcess, OutlivesAKillAndAHandOver) {
+  ServiceProcess service({.binary = holder_program().parent_path() / "terminal-service"});
+  service.start();
+  ASSERT_TRUE(service.wait_ready()) << service.log_tail();
+  const auto rules = [&] { return service.get("/api/admin/maintenance").json(); };
+  const auto enabled =
+      service.post("/api/admin/maintenance/enable", {{"message", "new disks"}, {"eta", "1 h"}});
+  ASSERT_EQ(enabled.status, 200U) << enabled.body;
+  ASSERT_EQ(service.post("/api/admin/traffic", {{"percentage", 10}}).status, 200U);
+  const Json before = rules();
+  ASSERT_EQ(before.at("percentage"), 10);
+  service.kill();
+  service.start();
+  ASSERT_TRUE(service.wait_ready()) << service.log_tail();
+  EXPECT_EQ(rules(), before);
+  const pid_t old = service.pid();
+  const auto handed = service.post("/api/admin/restart", Json::object());
+  ASSERT_EQ(handed.status, 200U) << handed.body;
+  ASSERT_TRUE(until([&] { return service.pid() != old && !running(old); }));
+  EXPECT_EQ(rules(), before);
 }
 
 }  // namespace
