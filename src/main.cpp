@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <spdlog/sinks/basic_file_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -15,6 +13,7 @@
 
 #include "server/config.h"
 #include "server/config_cli.h"
+#include "server/logging.h"
 #include "server/service.h"
 #include "server/stop_command.h"
 #include "session/shell.h"
@@ -23,30 +22,6 @@
 namespace {
 
 constexpr int kRefusedConfiguration = 78;  // EX_CONFIG of sysexits.h.
-
-using term::server::Config;
-
-/// The log to stderr or to TERMINAL_LOG_DIR; errors also to the error log, which the monitor reads.
-void set_up_logging(const Config& config) {
-  std::vector<spdlog::sink_ptr> sinks;
-  if (config.log_dir) {
-    std::filesystem::create_directories(*config.log_dir);
-    sinks.push_back(std::make_shared<spdlog::sinks::basic_file_sink_mt>(
-        (*config.log_dir / "terminal-service.log").string()));
-  } else {
-    sinks.push_back(std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  }
-  if (config.error_log) {
-    auto errors = std::make_shared<spdlog::sinks::basic_file_sink_mt>(config.error_log->string());
-    errors->set_level(spdlog::level::err);
-    sinks.push_back(std::move(errors));
-  }
-  auto logger = std::make_shared<spdlog::logger>("", sinks.begin(), sinks.end());
-  logger->set_level(spdlog::level::from_str(config.log_level));
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
-  logger->flush_on(spdlog::level::info);
-  spdlog::set_default_logger(std::move(logger));
-}
 
 /// A session and a connection take a descriptor each. Returns the soft limit there was.
 std::uint64_t raise_open_file_limit() {
@@ -66,11 +41,13 @@ void serve_until_told(term::server::Service& service, const sigset_t& signals,
     int signal = 0;
     if (::sigwait(&signals, &signal) != 0) continue;
     if (signal != SIGHUP) return;
+    term::server::reopen_logs();
     auto config = term::server::load_config(flags, term::process_environment(), ".env");
     if (!config) {
       spdlog::error("service.reload ERROR {}", config.error().detail);
       continue;
     }
+    term::server::set_log_level(config->log_level);
     service.reload(*config);
     spdlog::info("service.reloaded");
   }
@@ -144,10 +121,8 @@ int main(int argc, char** argv) {
     return term::server::stop_service(*config, command.end_sessions);
   config->flags = flags;
   config->program = own_program();
-  try {
-    set_up_logging(*config);
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "terminal-service: cannot open the log: %s\n", e.what());
+  if (auto logging = term::server::set_up_logging(*config); !logging) {
+    std::fprintf(stderr, "terminal-service: the log: %s\n", logging.error().detail.c_str());
     return kRefusedConfiguration;
   }
   for (const auto& warning : config->warnings) spdlog::warn("config {}", warning);

@@ -277,6 +277,7 @@ void Sessions::tick() {
   engines_.refactored.telemetry->tick();
   expire();
   look_after();
+  sample_shells();
 }
 
 void Sessions::look_after() {

@@ -13,6 +13,7 @@
 #include "adapter/flip.h"
 #include "adapter/projects.h"
 #include "session/books.h"
+#include "session/shell_usage.h"
 
 namespace term::adapter {
 
@@ -27,6 +28,7 @@ struct SessionCounts {
   std::uint64_t failed = 0;   ///< No shell could be started.
   std::uint64_t lost = 0;     ///< A live shell ended by us unasked. Must stay 0.
   std::uint64_t adopted = 0;  ///< Taken over from an earlier process.
+  bool operator==(const SessionCounts&) const = default;
 };
 
 /// The shard's table of sessions, and every operation on one.
@@ -114,6 +116,7 @@ class Sessions {
     bool lost = false;                 ///< Should be there, and is not: counted.
     bool by_itself = false;            ///< The shell ended it, not we.
     std::optional<WallTime> ended_at;  ///< Draining to its viewers since.
+    ShellSample sample;
   };
   void ended(Session& session);
   Result<void> register_new(const NewSession& fresh, const EnginePorts& ports);
@@ -128,6 +131,8 @@ class Sessions {
   void expire();
   /// Some sessions at a time: still in their registry? Where is their shell now?
   void look_after();
+  /// Some sessions at a time: what do their shells use?
+  void sample_shells();
 
   net::any_io_executor executor_;
   PtySource& source_;
@@ -144,6 +149,7 @@ class Sessions {
   std::map<SessionId, Entry, std::less<>> sessions_;
   SessionCounts counts_;
   SessionId last_looked_at_;
+  SessionId last_sampled_;
 };
 
 }  // namespace term::adapter

@@ -79,6 +79,7 @@ void Metrics::record_output(const SessionId& id, std::size_t bytes) {
 void Metrics::record_operation(bool ok, Millis took) {
   ++operations_;
   if (!ok) ++failed_operations_;
+  operations_took_ += took;
   const std::int64_t number = clock_().time_since_epoch() / kBucket;
   Bucket& bucket = buckets_.at(static_cast<std::size_t>(number) % kBuckets);
   if (bucket.number != number) bucket = {.number = number};
@@ -193,6 +194,7 @@ TelemetryTotals Metrics::totals() const {
                          .output_bytes = running_.bytes_out,
                          .operations = operations_,
                          .failed_operations = failed_operations_,
+                         .operations_ms = static_cast<double>(operations_took_.count()),
                          .recent_operations = window.operations,
                          .recent_failed = window.failed,
                          .errors_by_kind = error_types_,

@@ -136,6 +136,7 @@ class Metrics final {
   MetricsSnapshot running_;  ///< Its counters run on; the rest is filled in when collecting.
   std::uint64_t operations_ = 0;
   std::uint64_t failed_operations_ = 0;
+  Millis operations_took_{0};
   std::array<Bucket, kBuckets> buckets_{};
   std::map<std::string, std::uint64_t> error_types_;
   std::deque<WallTime> error_window_;

@@ -142,6 +142,7 @@ void MetricsCollector::count_command(const SessionId& id, Watched& session,
 void MetricsCollector::operation(std::string_view /*kind*/, bool ok, Millis took) {
   ++totals_.operations;
   if (!ok) ++totals_.failed_operations;
+  totals_.operations_ms += static_cast<double>(took.count());
   window_.add(clock_(), ok, took);
 }
 

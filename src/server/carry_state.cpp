@@ -40,7 +40,10 @@ Json viewer_json(const ViewerState& viewer) {
 Json news_json(const ViewerNews& news) {
   Json notices = Json::array();
   for (const Notice& notice : news.notices)
-    notices.push_back({{"kind", notice.kind}, {"message", notice.message}, {"eta", notice.eta}});
+    notices.push_back({{"kind", notice.kind},
+                       {"message", notice.message},
+                       {"eta", notice.eta},
+                       {"over", notice.over}});
   Json json{{"resized", window_json(news.resized)},
             {"resizedBy", bytes_json(news.resized_by)},
             {"status", news.status},
@@ -94,6 +97,7 @@ void read_news(JsonFields& fields, ViewerNews& news) {
     inner.text("kind", notice.kind);
     inner.text("message", notice.message);
     inner.text("eta", notice.eta);
+    inner.boolean("over", notice.over);
     news.notices.push_back(std::move(notice));
   });
   fields.optional_integer("closeCode", news.close_code, 1000, 4999);

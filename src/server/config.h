@@ -84,6 +84,15 @@ struct Config {
   std::string log_level = "info";  ///< trace, debug, info, warn, error, critical or off.
   std::optional<std::filesystem::path> error_log;  ///< Unset with log_dir unset: none is written.
 
+  // OPERATIONS.md 3: an alert fires beyond these.
+  double alert_cpu_percent = 80;  ///< Of what the shards' threads can use together.
+  std::size_t alert_memory_bytes = 2UL * 1024 * 1024 * 1024;
+  double alert_error_percent = 1;
+  Millis alert_response_time{500};
+  std::size_t alert_session_loss = 0;
+  Millis observation_time{5 * 60 * 1000};  ///< After a flip; see Guard.
+  std::size_t guard_min_operations = 20;   ///< Fewer since the flip prove nothing.
+
   std::vector<std::string> warnings;  ///< One sentence each, for the log; never a secret.
 
   /// True if `host` is 127.0.0.0/8, ::1 or localhost.

@@ -27,14 +27,22 @@ std::string set_number(Config& config, std::string_view text, Source) {
   return {};
 }
 
-template <auto member, std::uint64_t min = kKiB>
+template <auto member, std::uint64_t min = kKiB, std::uint64_t max_gib = 1>
 std::string set_bytes(Config& config, std::string_view text, Source) {
   const auto bytes = parse_bytes(text);
-  if (!bytes || *bytes < min || *bytes > kGiB) {
-    return "give a size from " + std::to_string(min) +
-           " bytes to 1GiB, such as 65536, 64KiB or 1MiB";
+  if (!bytes || *bytes < min || *bytes > max_gib * kGiB) {
+    return "give a size from " + std::to_string(min) + " bytes to " + std::to_string(max_gib) +
+           "GiB, such as 65536, 64KiB or 1MiB";
   }
   config.*member = static_cast<std::size_t>(*bytes);
+  return {};
+}
+
+template <auto member>
+std::string set_percent(Config& config, std::string_view text, Source) {
+  const auto percent = parse_percent(text);
+  if (!percent) return "give a number of percent from 0 to 100, such as 1, 0.5 or 80";
+  config.*member = *percent;
   return {};
 }
 
@@ -205,6 +213,13 @@ constexpr ConfigRow kRows[] = {
     {{"TERMINAL_PING_INTERVAL", "30s", "duration", "Silence after which a viewer is pinged"}, set_duration<&Config::ping_interval, false>},
     {{"TERMINAL_WS_COMPRESSION", "false", "boolean", "permessage-deflate for clients that offer it"}, set_bool<&Config::ws_compression>},
     {{"TERMINAL_CLOSE_1000", "keep", "keep, kill", "What a normal close (1000) of a legacy connection does to its session"}, set_close_1000},
+    {{"TERMINAL_ALERT_CPU", "80", "percent", "Alert beyond it: CPU time of the service, 100 = all its event loops busy"}, set_percent<&Config::alert_cpu_percent>},
+    {{"TERMINAL_ALERT_MEMORY", "2GiB", "bytes", "Alert beyond it: memory of the service"}, set_bytes<&Config::alert_memory_bytes, kKiB, 1024>},
+    {{"TERMINAL_ALERT_ERROR_RATE", "1", "percent", "Alert beyond it: failed operations of the last 5 minutes; also the guard's threshold"}, set_percent<&Config::alert_error_percent>},
+    {{"TERMINAL_ALERT_RESPONSE_TIME", "500ms", "duration", "Alert beyond it: mean duration of an operation; also the guard's threshold"}, set_duration<&Config::alert_response_time, false>},
+    {{"TERMINAL_ALERT_SESSION_LOSS", "0", "number", "Alert beyond it: sessions lost in the last 5 minutes; also the guard's threshold"}, set_number<&Config::alert_session_loss, 0, kMaxCount>},
+    {{"TERMINAL_OBSERVATION_TIME", "5min", "duration", "How long the guard (TERMINAL_AUTO_ROLLBACK) watches after a flip"}, set_duration<&Config::observation_time, false>},
+    {{"TERMINAL_GUARD_MIN_OPERATIONS", "20", "number", "The guard judges rate and time only after as many operations since the flip"}, set_number<&Config::guard_min_operations, 1, kMaxCount>},
     {{"SLACK_WEBHOOK", "unset", "URL", "Where alerts and rollback notices are posted", true}, set_webhook, true},
     {{"TERMINAL_LOG_DIR", "stderr", "path", "Directory of the log files; unset = the log goes to stderr"}, set_path<&Config::log_dir>, true},
     {{"TERMINAL_LOG_LEVEL", "info", "level", "trace, debug, info, warn, error, critical or off"}, set_log_level},

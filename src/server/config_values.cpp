@@ -81,6 +81,18 @@ std::optional<Millis> parse_duration(std::string_view text) {
   return Millis{static_cast<Millis::rep>(*millis)};
 }
 
+std::optional<double> parse_percent(std::string_view text) {
+  if (text.ends_with('%')) text.remove_suffix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  double value = 0;
+  const char* const begin = text.data();
+  const auto [end, ec] =
+      std::from_chars(begin, begin + text.size(), value, std::chars_format::fixed);
+  if (ec != std::errc{} || end != begin + text.size() || !(value >= 0 && value <= 100))
+    return std::nullopt;
+  return value;
+}
+
 std::optional<bool> parse_boolean(std::string_view text) {
   const std::string word = lower(text);
   if (word == "true" || word == "1" || word == "yes" || word == "on") return true;

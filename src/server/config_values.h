@@ -19,6 +19,9 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text);
 /// `500ms`, `1800s`, `30min` (or `30m`), `2h`, `1d`; a plain number is seconds. Up to ten years.
 std::optional<Millis> parse_duration(std::string_view text);
 
+/// `80`, `0.5`, also `80%`; 0 to 100.
+std::optional<double> parse_percent(std::string_view text);
+
 /// `true`, `1`, `yes`, `on` and `false`, `0`, `no`, `off`, in any letter case.
 std::optional<bool> parse_boolean(std::string_view text);
 

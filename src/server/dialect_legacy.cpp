@@ -142,6 +142,14 @@ class LegacyDialect final : public Dialect {
               {"message", std::to_string(sessions) + " session(s) resumed"},
               {"sessionId", id}});
   }
+  void notice(const Notice& notice, const Owners&, Frames& out) override {
+    // Its clients pass over a type that they do not know (reference/origin.md P-33).
+    if (notice.kind != "maintenance") return;
+    Json json{{"type", "notice"}, {"kind", notice.kind}, {"message", notice.message}};
+    if (!notice.eta.empty()) json["eta"] = notice.eta;
+    if (notice.over) json["over"] = true;
+    put(out, json);
+  }
   void exited(const ExitStatus& status, Frames& out) override {
     Json json{{"type", "exit"}, {"code", status.code.value_or(0)}};
     if (!status.signal.empty()) json["signal"] = status.signal;

@@ -140,6 +140,7 @@ class NativeDialect final : public Dialect {
   void notice(const Notice& notice, const Owners& owners, Frames& out) override {
     Json json{{"type", "notice"}, {"kind", notice.kind}, {"message", notice.message}};
     if (!notice.eta.empty()) json["eta"] = notice.eta;
+    if (notice.over) json["over"] = true;
     if (notice.kind == "engine") json["engine"] = engine_json(owners);
     put(out, json);
   }

@@ -85,9 +85,11 @@ net::awaitable<Result<FlagOutcome>> Flips::change(adapter::FlagChange change) {
     co_return outcome;
   }
   running_ = true;
+  const auto before = flags_;
   adapter::FlipEntry& kept = journal_.open(std::move(entry));
   co_await publish(outcome.flags);
   co_await move_all(kept);
+  if (on_flip_) co_await on_flip_(change, before, kept);
   running_ = false;
   finished_.notify_all();
   outcome.flip = kept;
@@ -106,11 +108,18 @@ net::awaitable<void> Flips::environment_changed(adapter::EnvironmentFlags enviro
   entry.to = "legacy";
   entry.force = true;
   entry.started = operations_.now();
+  const auto before = flags_;
   co_await publish(std::make_shared<const adapter::Flags>(std::move(next)));
   if (!to_legacy) co_return;
   // Everything legacy means the sessions that run now, too.
   running_ = true;
-  co_await move_all(journal_.open(std::move(entry)));
+  adapter::FlipEntry& kept = journal_.open(std::move(entry));
+  co_await move_all(kept);
+  adapter::FlagChange change;
+  change.who = kept.who;
+  change.refactor = false;
+  change.force = true;
+  if (on_flip_) co_await on_flip_(change, before, kept);
   running_ = false;
   finished_.notify_all();
 }

@@ -29,6 +29,11 @@ class Flips {
   /// Called with the text of the flags whenever they change.
   void on_change(std::function<void(const std::string&)> call) { on_change_ = std::move(call); }
 
+  /// Called when a change of the engine is done, before it is answered.
+  using Watch = std::function<net::awaitable<void>(
+      adapter::FlagChange, std::shared_ptr<const adapter::Flags> before, adapter::FlipEntry)>;
+  void on_flip(Watch call) { on_flip_ = std::move(call); }
+
   const adapter::Flags& flags() const { return *flags_; }
   const adapter::FlipJournal& journal() const { return journal_; }
   bool running() const { return running_; }
@@ -61,6 +66,7 @@ class Flips {
   Signal finished_;
   bool running_ = false;
   std::function<void(const std::string&)> on_change_;
+  Watch on_flip_;
 };
 
 /// Flags as the configuration has them.

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "server/monitor.h"
 #include "server/report.h"
 #include "server/routes.h"
 #include "server/service.h"
@@ -15,8 +16,6 @@ namespace {
 
 using Json = nlohmann::json;
 using Reply = net::awaitable<Response>;
-
-constexpr double kMaxResponseMs = 500;  ///< OPERATIONS.md 3.
 
 Json modules_json(const std::vector<ModuleHealth>& modules) {
   Json json = Json::object();
@@ -51,6 +50,22 @@ void judge(Verdict& verdict, const EngineReport& engine, const char* name, bool 
   }
 }
 
+/// The alerts that are raised, and what is beyond its threshold at this moment but was not when the
+/// monitor looked last.
+void judge_figures(Verdict& verdict, const Service& service, const Report& report) {
+  const AlertThresholds limits = alert_thresholds(service.config());
+  const auto beyond = [&](AlertKind kind, double value) {
+    const double limit = limits.at(static_cast<std::size_t>(kind));
+    if (value > limit && !service.monitor().alerts().state(kind).raised)
+      verdict.degrade(describe(AlertEvent{kind, true, value, limit, {}}));
+  };
+  for (const auto& reason : service.monitor().reasons()) verdict.degrade(reason.text);
+  beyond(AlertKind::response_time, report.telemetry().response_time_ms);
+  beyond(AlertKind::error_rate, report.error_rate());
+  if (report.counts.lost > service.config().alert_session_loss)
+    verdict.fail(std::to_string(report.counts.lost) + " sessions lost");
+}
+
 Verdict judge(const Service& service, const Report& report, const Owners& fresh) {
   Verdict verdict;
   const auto uses = [&](Engine engine) {
@@ -59,12 +74,7 @@ Verdict judge(const Service& service, const Report& report, const Owners& fresh)
   };
   judge(verdict, report.legacy, "legacy", uses(Engine::legacy));
   judge(verdict, report.refactored, "refactored", uses(Engine::refactored));
-  const auto telemetry = report.telemetry();
-  if (telemetry.response_time_ms > kMaxResponseMs)
-    verdict.degrade("response time " + std::to_string(telemetry.response_time_ms) + " ms > 500 ms");
-  if (report.error_rate() > 1)
-    verdict.degrade("error rate " + std::to_string(report.error_rate()) + " % > 1 %");
-  if (report.counts.lost > 0) verdict.fail(std::to_string(report.counts.lost) + " sessions lost");
+  judge_figures(verdict, service, report);
   if (const Keeper* keeper = service.keeper()) {
     if (keeper->status().status != "ok")
       verdict.degrade("holder " + keeper->status().status + ": " + keeper->status().detail);
@@ -115,7 +125,10 @@ Reply health(Service& service, Request) {
              {{"total", report.sessions},
               {"by_engine", report.by_engine},
               {"by_status", report.by_status}}},
-            {"admission", {{"maintenance", false}, {"percentage", 100}}},
+            {"admission", admission_json(service.admission().rules())},
+            {"alerts", alerts_json(service.monitor())},
+            {"guard", guard_json(service.monitor(), service.flips().flags().auto_rollback_on())},
+            {"webhook", webhook_json(service.monitor())},
             {"store", {{"status", "none"}, {"detail", "state is kept in memory"}}},
             {"holder", holder_json(service.keeper())},
             {"uptime_ms", uptime.count()},

@@ -47,6 +47,15 @@ std::vector<std::string> segments_of(std::string_view path) {
   return segments;
 }
 
+bool is_part(const std::string& pattern) { return pattern.size() > 2 && pattern.front() == '{'; }
+
+bool matches(const std::vector<std::string>& pattern, const std::vector<std::string>& segments) {
+  return std::ranges::equal(pattern, segments,
+                            [](const std::string& want, const std::string& segment) {
+                              return is_part(want) || want == segment;
+                            });
+}
+
 }  // namespace
 
 Result<Target> parse_target(std::string_view target) {
@@ -108,31 +117,31 @@ Response error_response(const Error& error) {
   return response;
 }
 
-void Router::add(std::string method, std::string pattern, Handler handler) {
-  routes_.push_back({std::move(method), segments_of(pattern), std::move(handler)});
+void Router::add(std::string method, std::string pattern, Handler handler, Body body) {
+  routes_.push_back({std::move(method), segments_of(pattern), std::move(handler), body});
+}
+
+bool Router::in_pieces(std::string_view method, std::string_view path) const {
+  const auto segments = segments_of(path);
+  return std::ranges::any_of(routes_, [&](const Route& route) {
+    return route.body == Body::in_pieces && route.method == method &&
+           matches(route.segments, segments);
+  });
 }
 
 net::awaitable<Response> Router::handle(Request request) const {
   const auto segments = segments_of(request.target.path);
   std::string allow;
   for (const Route& route : routes_) {
-    if (route.segments.size() != segments.size()) continue;
-    std::map<std::string, std::string> parts;
-    bool matches = true;
-    for (std::size_t i = 0; i < segments.size() && matches; ++i) {
-      const std::string& want = route.segments[i];
-      if (want.size() > 2 && want.front() == '{') {
-        parts[want.substr(1, want.size() - 2)] = segments[i];
-      } else {
-        matches = want == segments[i];
-      }
-    }
-    if (!matches) continue;
+    if (!matches(route.segments, segments)) continue;
     if (route.method != request.method) {
       allow += (allow.empty() ? "" : ", ") + route.method;
       continue;
     }
-    request.parts = std::move(parts);
+    for (std::size_t i = 0; i < segments.size(); ++i) {
+      const std::string& want = route.segments[i];
+      if (is_part(want)) request.parts[want.substr(1, want.size() - 2)] = segments[i];
+    }
     co_return co_await route.handler(std::move(request));
   }
   if (!allow.empty()) {

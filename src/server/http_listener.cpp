@@ -65,10 +65,16 @@ void HttpServer::stop() {
   acceptor_.close(ignored);
   for (const auto& weak : half_open_)
     if (const auto client = weak.lock()) client->drop();
+  for (const auto& transfer : transfers_) {
+    if (const auto client = transfer.client.lock()) client->drop();
+    if (const auto pieces = transfer.pieces.lock(); pieces && pieces->endless()) pieces->stop();
+  }
 }
 
 void HttpServer::freeze() {
   frozen_ = true;
+  for (const auto& transfer : transfers_)
+    if (const auto pieces = transfer.pieces.lock(); pieces && pieces->endless()) pieces->stop();
   boost::system::error_code ignored;
   acceptor_.cancel(ignored);
   for (const auto& weak : half_open_)

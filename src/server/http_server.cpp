@@ -1,4 +1,4 @@
-// The only user of Beast's HTTP, beside the handshake of a WebSocket.
+// Requests and whole bodies by Beast's HTTP; bodies in pieces are in http_pieces.cpp.
 
 #include "server/http_server.h"
 
@@ -8,15 +8,11 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 
 #include "server/connection.h"
-#include "server/http_client.h"
+#include "server/http_incoming.h"
 #include "session/ids.h"
 
 namespace term::server {
@@ -27,22 +23,20 @@ namespace {
 
 constexpr std::uint32_t kMaxHead = 16 * 1024;
 constexpr std::size_t kMaxFields = 64;
-constexpr auto kBodyTime = std::chrono::seconds(30);
 constexpr auto kIdleTime = std::chrono::seconds(30);
 constexpr auto kLingerTime = std::chrono::seconds(5);
 
 /// Takes Beast's request apart, so that nothing else needs to know it.
-HttpHead to_head(http::request_parser<http::string_body>& parser) {
+HttpHead to_head(const http::request_parser<http::empty_body>& parser) {
   HttpHead head;
+  const auto& request = parser.get();
   head.announces_body = parser.chunked() || parser.content_length().has_value();
-  auto request = parser.release();
   head.method = request.method_string();
   head.raw_target = request.target();
   head.version = request.version();
   head.keep_alive = request.keep_alive();
   for (const auto& field : request)
     head.fields.emplace_back(lower_case(field.name_string()), field.value());
-  head.body = std::move(request.body());
   return head;
 }
 
@@ -51,25 +45,17 @@ bool says_websocket(std::string_view upgrade_field) {
 }
 
 http::response<http::string_body> to_beast(const Response& response, unsigned version, bool keep) {
-  http::response<http::string_body> out{static_cast<http::status>(response.status), version};
-  out.set(http::field::server, "terminal-service");
-  out.set(http::field::content_type, response.content_type);
-  out.set("X-Content-Type-Options", "nosniff");
-  out.set("Referrer-Policy", "no-referrer");
-  for (const auto& [name, value] : response.headers) out.set(name, value);
-  if (out.find(http::field::cache_control) == out.end())
-    out.set(http::field::cache_control, "no-store");
-  out.keep_alive(keep);
+  auto out = head_of<http::string_body>(response, version, keep);
   out.body() = response.body;
   out.prepare_payload();
   return out;
 }
 
-}  // namespace
+bool expects_continue(const HttpHead& head) {
+  return head.version >= 11 && lower_case(head.value("expect")) == "100-continue";
+}
 
-struct HttpServer::Parser {
-  http::request_parser<http::string_body> beast;
-};
+}  // namespace
 
 HttpServer::HttpServer(Operations& operations, const Router& router, bool operator_port)
     : operations_(operations),
@@ -119,23 +105,37 @@ net::awaitable<void> HttpServer::complain(std::shared_ptr<Client> client,
 }
 
 net::awaitable<boost::system::error_code> HttpServer::read_head(std::shared_ptr<Client> client,
-                                                                std::unique_ptr<Parser>& parser) {
+                                                                std::shared_ptr<Parser>& parser) {
   for (;;) {
     while (frozen_) co_await thawed_.wait();
-    parser = std::make_unique<Parser>();
-    parser->beast.header_limit(kMaxHead);
-    parser->beast.body_limit(operations_.config().max_message_bytes);
+    parser = std::make_shared<Parser>();
+    parser->head.header_limit(kMaxHead);
+    parser->head.body_limit(boost::none);  // Which limit there is, the route says.
     auto [ec, bytes] =
-        co_await http::async_read_header(client->socket, client->buffer, parser->beast, kNoThrow);
+        co_await http::async_read_header(client->socket, client->buffer, parser->head, kNoThrow);
     // Cut short by freeze(). Beast takes nothing out of the buffer before the head is whole.
     if (ec != net::error::operation_aborted || !frozen_ || !client->socket.is_open()) co_return ec;
   }
 }
 
-net::awaitable<std::optional<HttpHead>> HttpServer::receive(std::shared_ptr<Client> client) {
-  std::unique_ptr<Parser> kept;
-  const auto head_error = co_await read_head(client, kept);
-  auto& parser = kept->beast;
+net::awaitable<boost::system::error_code> HttpServer::receive_body(std::shared_ptr<Client> client,
+                                                                   std::shared_ptr<Parser> parser,
+                                                                   bool expects) {
+  const std::uint64_t limit = operations_.config().max_message_bytes;
+  if (parser->head.content_length().value_or(0) > limit) co_return http::error::body_limit;
+  if (expects && !parser->head.is_done())
+    if (const auto failed = co_await say_continue(client->socket)) co_return failed;
+  parser->whole.emplace(std::move(parser->head));
+  parser->whole->body_limit(limit);
+  auto [ec, n] =
+      co_await http::async_read(client->socket, client->buffer, *parser->whole, kNoThrow);
+  co_return ec;
+}
+
+net::awaitable<std::optional<HttpServer::Received>> HttpServer::receive(
+    std::shared_ptr<Client> client) {
+  std::shared_ptr<Parser> parser;
+  const auto head_error = co_await read_head(client, parser);
   delist(client);
   client->answering.emplace(answering_);
   if (head_error) {
@@ -145,19 +145,28 @@ net::awaitable<std::optional<HttpHead>> HttpServer::receive(std::shared_ptr<Clie
   }
   ++counts_.requests;
   client->expire_after(kBodyTime, client);
-  if (!says_websocket(
-          parser.get()[http::field::upgrade])) {  // What follows an upgrade is not ours to read.
-    auto [body_error, body_bytes] =
-        co_await http::async_read(client->socket, client->buffer, parser, kNoThrow);
-    if (body_error) {
-      co_await complain(client, body_error);
-      co_return std::nullopt;
-    }
+  Received received{.head = to_head(parser->head), .body = nullptr};
+  received.head.peer = client->peer;
+  received.head.loopback = client->loopback;
+  const bool expects = expects_continue(received.head);
+  // What follows an upgrade is not ours to read.
+  if (says_websocket(received.head.value("upgrade"))) co_return received;
+  if (takes_pieces(received.head)) {
+    client->deadline.cancel();
+    received.body = std::make_shared<Incoming>(client, *parser, expects);
+    co_return received;
   }
-  HttpHead head = to_head(parser);
-  head.peer = client->peer;
-  head.loopback = client->loopback;
-  co_return head;
+  if (const auto ec = co_await receive_body(client, parser, expects)) {
+    co_await complain(client, ec);
+    co_return std::nullopt;
+  }
+  received.head.body = std::move(parser->whole->get().body());
+  co_return received;
+}
+
+bool HttpServer::takes_pieces(const HttpHead& head) const {
+  const auto target = parse_target(head.raw_target);
+  return target && router_.in_pieces(head.method, target->path);
 }
 
 std::optional<Response> HttpServer::refuse(const HttpHead& head, const Result<Target>& target) {
@@ -187,27 +196,55 @@ std::optional<Response> HttpServer::refuse(const HttpHead& head, const Result<Ta
 }
 
 net::awaitable<bool> HttpServer::serve_one(std::shared_ptr<Client> client) {
-  auto head = co_await receive(client);
-  if (!head) co_return false;
-  auto target = parse_target(head->raw_target);
-  const unsigned version = head->version;
-  const bool upgrade = wants_websocket(*head);
-  auto response = refuse(*head, target);
-  const bool keep = head->keep_alive && !upgrade && !(response && response->status != 401);
+  auto received = co_await receive(client);
+  if (!received) co_return false;
+  HttpHead& head = received->head;
+  auto target = parse_target(head.raw_target);
+  const unsigned version = head.version;
+  const bool upgrade = wants_websocket(head);
+  auto response = refuse(head, target);
+  bool keep = head.keep_alive && !upgrade && !(response && response->status != 401);
   if (!response && upgrade) {
     std::string leftover(static_cast<const char*>(client->buffer.data().data()),
                          client->buffer.size());
     response =
-        hand_over(*client, to_upgrade(std::move(*head), std::move(*target), std::move(leftover)));
+        hand_over(*client, to_upgrade(std::move(head), std::move(*target), std::move(leftover)));
     if (!response) co_return false;  // It is the shard's now.
   }
-  if (!response)
-    response =
-        co_await router_.handle(to_request(std::move(*head), std::move(*target), operator_port_));
+  if (!response) {
+    Request request = to_request(std::move(head), std::move(*target), operator_port_);
+    request.pieces = received->body;
+    const auto place = begin_transfer(client, request.pieces);
+    response = co_await router_.handle(std::move(request));
+    end_transfer(place);
+  }
+  if (received->body && !received->body->over()) keep = false;
+  received.reset();
+  co_return co_await send(client, std::move(*response), version, keep && !stopping_);
+}
+
+std::optional<HttpServer::Transfers::iterator> HttpServer::begin_transfer(
+    const std::shared_ptr<Client>& client, const std::shared_ptr<Pieces>& pieces) {
+  if (!pieces) return std::nullopt;
+  return transfers_.insert(transfers_.end(), {client, pieces});
+}
+
+void HttpServer::end_transfer(std::optional<Transfers::iterator> transfer) {
+  if (transfer) transfers_.erase(*transfer);
+}
+
+net::awaitable<bool> HttpServer::send(std::shared_ptr<Client> client, Response response,
+                                      unsigned version, bool keep) {
   client->expire_after(kBodyTime, client);
-  auto message = to_beast(*response, version, keep && !stopping_);
-  auto [write_error, written] = co_await http::async_write(client->socket, message, kNoThrow);
-  co_return !write_error && keep;
+  if (response.pieces) {
+    const auto place = begin_transfer(client, response.pieces);
+    const bool again = co_await send_pieces(client, std::move(response), version, keep);
+    end_transfer(place);
+    co_return again;
+  }
+  auto message = to_beast(response, version, keep);
+  auto [ec, written] = co_await http::async_write(client->socket, message, kNoThrow);
+  co_return !ec && keep;
 }
 
 std::optional<Response> HttpServer::hand_over(Client& client, Upgrade upgrade) {

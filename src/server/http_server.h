@@ -14,6 +14,7 @@
 #include "server/config.h"
 #include "server/gate.h"
 #include "server/http.h"
+#include "server/http_head.h"
 #include "server/operations.h"
 #include "server/origin.h"
 #include "session/unique_fd.h"
@@ -72,6 +73,18 @@ class HttpServer {
  private:
   struct Client;
   struct Parser;
+  class Incoming;
+  /// Bodies in pieces, on their way in or out.
+  struct Transfer {
+    std::weak_ptr<Client> client;
+    std::weak_ptr<Pieces> pieces;
+  };
+  using Transfers = std::list<Transfer>;
+  /// A request whose head is read, and its body with it unless that is taken in pieces.
+  struct Received {
+    HttpHead head;
+    std::shared_ptr<Incoming> body;  ///< Set when it is.
+  };
   net::awaitable<void> accept_loop();
   net::awaitable<void> serve(std::shared_ptr<Client> client);
   net::awaitable<bool> serve_one(std::shared_ptr<Client> client);
@@ -83,11 +96,25 @@ class HttpServer {
   void welcome(std::shared_ptr<Client> client);
   /// Reads a request's head, over any number of hand-overs that did not take place.
   net::awaitable<boost::system::error_code> read_head(std::shared_ptr<Client> client,
-                                                      std::unique_ptr<Parser>& parser);
+                                                      std::shared_ptr<Parser>& parser);
   void enlist(const std::shared_ptr<Client>& client);
   void delist(const std::shared_ptr<Client>& client);
-  /// Reads one request whole, or says what is wrong with it.
-  net::awaitable<std::optional<HttpHead>> receive(std::shared_ptr<Client> client);
+  /// Reads one request, or says what is wrong with it.
+  net::awaitable<std::optional<Received>> receive(std::shared_ptr<Client> client);
+  net::awaitable<boost::system::error_code> receive_body(std::shared_ptr<Client> client,
+                                                         std::shared_ptr<Parser> parser,
+                                                         bool expects);
+  std::optional<Transfers::iterator> begin_transfer(const std::shared_ptr<Client>& client,
+                                                    const std::shared_ptr<Pieces>& pieces);
+  void end_transfer(std::optional<Transfers::iterator> transfer);
+  bool takes_pieces(const HttpHead& head) const;
+  /// False: the connection cannot be used again.
+  net::awaitable<bool> send(std::shared_ptr<Client> client, Response response, unsigned version,
+                            bool keep);
+  net::awaitable<bool> send_pieces(std::shared_ptr<Client> client, Response response,
+                                   unsigned version, bool keep);
+  /// Stops an endless response once its receiver is gone.
+  net::awaitable<void> watch(std::shared_ptr<Client> client, std::shared_ptr<Pieces> pieces);
   /// Why it is not served at all; nothing when it is.
   std::optional<Response> refuse(const HttpHead& head, const Result<Target>& target);
   /// Gives the connection to its session's shard; a response when it is refused instead.
@@ -100,6 +127,7 @@ class HttpServer {
   net::ip::tcp::acceptor acceptor_;
   std::uint16_t port_ = 0;
   std::list<std::weak_ptr<Client>> half_open_;  ///< Oldest first.
+  Transfers transfers_;
   HttpCounts counts_;
   std::size_t active_ = 0;
   std::size_t answering_ = 0;

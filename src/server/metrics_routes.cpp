@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "server/monitor.h"
 #include "server/report.h"
 #include "server/routes.h"
 #include "server/service.h"
@@ -37,7 +38,10 @@ Json errors_json(const Report& report) {
 Json memory_json(const Report& report) {
   Json sizes = Json::object();
   for (const auto& size : report.sizes)
-    sizes[size.id] = {{"ring", size.ring_bytes}, {"input_queue", size.queued_input}};
+    sizes[size.id] = {{"ring", size.ring_bytes},
+                      {"input_queue", size.queued_input},
+                      {"shell_cpu_percent", size.cpu_percent},
+                      {"shell_memory", size.memory_bytes}};
   return {{"rss", process_usage().rss}, {"rings", report.ring_bytes}, {"per_session", sizes}};
 }
 
@@ -147,6 +151,36 @@ void put_sessions(Exposition& out, const Report& report) {
           report.counts.lost);
 }
 
+void put_alerts(Exposition& out, const Monitor& monitor) {
+  out.family("terminal_alert", "gauge", "1 while the signal is beyond its threshold.");
+  for (const AlertKind kind : kAlertKinds)
+    out.sample("terminal_alert", "signal", to_string(kind),
+               monitor.alerts().state(kind).raised ? 1 : 0);
+  out.family("terminal_alert_value", "gauge", "What the signal is compared with its threshold by.");
+  for (const AlertKind kind : kAlertKinds)
+    out.sample("terminal_alert_value", "signal", to_string(kind),
+               monitor.alerts().state(kind).value);
+  out.family("terminal_alerts_total", "counter", "Crossings of the threshold.");
+  for (const AlertKind kind : kAlertKinds)
+    out.sample("terminal_alerts_total", "signal", to_string(kind),
+               monitor.alerts().state(kind).times_raised);
+  out.one("terminal_guard_observing", "gauge", "1 while a flip is being observed.",
+          monitor.guard().watch() ? 1 : 0);
+  out.one("terminal_guard_rollbacks_total", "counter", "Flips that the guard took back.",
+          monitor.guard().rollbacks());
+  out.one("terminal_event_listeners", "gauge", "Connections to /api/events.",
+          monitor.events().listeners());
+  out.one("terminal_events_missed_total", "counter", "Events dropped for slow listeners.",
+          monitor.events().missed());
+  const WebhookStatus webhook = monitor.webhook();
+  out.one("terminal_webhook_waiting", "gauge", "Messages to SLACK_WEBHOOK not delivered yet.",
+          webhook.waiting);
+  out.one("terminal_webhook_delivered_total", "counter", "Messages delivered.", webhook.delivered);
+  out.one("terminal_webhook_failed_total", "counter", "Attempts that failed.",
+          webhook.failed_attempts);
+  out.one("terminal_webhook_dropped_total", "counter", "Messages given up.", webhook.dropped);
+}
+
 Reply prometheus(Service& service, Request) {
   const Report report = co_await gather_report(service, false);
   const auto telemetry = report.telemetry();
@@ -171,11 +205,15 @@ Reply prometheus(Service& service, Request) {
           telemetry.response_time_ms);
   out.one("terminal_bad_messages_total", "counter", "Messages that meant nothing.",
           report.connections.bad_messages);
+  out.one("terminal_sessions_not_admitted_total", "counter",
+          "New sessions refused by maintenance or the share of traffic.",
+          report.connections.not_admitted);
   out.family("terminal_memory_usage", "gauge", "Bytes by kind.");
   out.sample("terminal_memory_usage", "type", "rss", usage.rss);
   out.sample("terminal_memory_usage", "type", "rings", report.ring_bytes);
   out.one("terminal_cpu_seconds_total", "counter", "CPU time of the service.", usage.cpu_seconds);
   out.one("terminal_open_files", "gauge", "Open descriptors.", usage.open_files);
+  put_alerts(out, service.monitor());
   Response response;
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   response.body = out.take();

@@ -52,6 +52,10 @@ net::awaitable<Result<Opened>> Operations::open(Shard& shard, OpenRequest reques
     co_await other->wait();
   }
   if (!request.create) co_return no_such_session(request.id);
+  if (auto admitted = shard.admission->admit(request.id); !admitted) {
+    ++shard.counts.not_admitted;
+    co_return admitted.error();
+  }
   const auto started = std::chrono::steady_clock::now();
   const auto done = std::make_shared<Signal>(shard.io.get_executor());
   const SessionId id = request.id;

@@ -22,6 +22,7 @@ void add(TelemetryTotals& into, const TelemetryTotals& from) {
   into.output_bytes += from.output_bytes;
   into.commands += from.commands;
   into.operations += from.operations;
+  into.operations_ms += from.operations_ms;
   into.failed_operations += from.failed_operations;
   into.recent_operations += from.recent_operations;
   into.recent_failed += from.recent_failed;
@@ -46,6 +47,29 @@ void add_engine(EngineReport& into, const EnginePorts& ports) {
   add(into.telemetry, ports.telemetry->totals());
 }
 
+SessionSize size_of(Session& session) {
+  SessionSize size{session.id(), session.ring().size(), session.queued_input()};
+  if (const auto telemetry = session.telemetry().export_session(session.id())) {
+    size.cpu_percent = telemetry->cpu_usage;
+    size.memory_bytes = telemetry->memory_usage;
+  }
+  return size;
+}
+
+void add(adapter::SessionCounts& into, const adapter::SessionCounts& from) {
+  into.created += from.created;
+  into.adopted += from.adopted;
+  into.ended += from.ended;
+  into.failed += from.failed;
+  into.lost += from.lost;
+}
+
+double error_rate_of(const TelemetryTotals& telemetry) {
+  if (telemetry.recent_operations == 0) return 0;
+  return 100.0 * static_cast<double>(telemetry.recent_failed) /
+         static_cast<double>(telemetry.recent_operations);
+}
+
 Report report_of(Shard& shard, bool with_sizes) {
   Report report;
   const adapter::Sessions& sessions = *shard.sessions;
@@ -60,8 +84,7 @@ Report report_of(Shard& shard, bool with_sizes) {
     ++report.by_engine[std::string(to_string(owners.streams))];
     report.ring_bytes += session->ring().size();
     report.viewers += session->viewers().size();
-    if (with_sizes)
-      report.sizes.push_back({session->id(), session->ring().size(), session->queued_input()});
+    if (with_sizes) report.sizes.push_back(size_of(*session));
   }
   for (const auto& record : sessions.records(std::nullopt)) {
     ++report.by_status[std::string(to_string(record.status))];
@@ -84,14 +107,11 @@ void merge(Report& into, Report from) {
   for (const auto& [name, n] : from.by_status) into.by_status[name] += n;
   for (const auto& [name, n] : from.by_engine) into.by_engine[name] += n;
   for (const auto& [name, n] : from.by_project) into.by_project[name] += n;
-  into.counts.created += from.counts.created;
-  into.counts.adopted += from.counts.adopted;
-  into.counts.ended += from.counts.ended;
-  into.counts.failed += from.counts.failed;
-  into.counts.lost += from.counts.lost;
+  add(into.counts, from.counts);
   into.connections.opened += from.connections.opened;
   into.connections.closed += from.connections.closed;
   into.connections.bad_messages += from.connections.bad_messages;
+  into.connections.not_admitted += from.connections.not_admitted;
   for (const auto& [name, n] : from.connections.by_dialect) into.connections.by_dialect[name] += n;
   into.open_connections += from.open_connections;
   into.viewers += from.viewers;
@@ -107,11 +127,27 @@ TelemetryTotals Report::telemetry() const {
   return both;
 }
 
-double Report::error_rate() const {
-  const TelemetryTotals both = telemetry();
-  if (both.recent_operations == 0) return 0;
-  return 100.0 * static_cast<double>(both.recent_failed) /
-         static_cast<double>(both.recent_operations);
+double Report::error_rate() const { return error_rate_of(telemetry()); }
+
+double Vitals::error_rate() const { return error_rate_of(telemetry); }
+
+net::awaitable<Vitals> gather_vitals(Service& service) {
+  auto look = [](Shard& shard) {
+    Vitals vitals;
+    const adapter::Engines& engines = shard.sessions->engines();
+    vitals.telemetry = engines.legacy.telemetry->totals();
+    add(vitals.telemetry, engines.refactored.telemetry->totals());
+    vitals.counts = shard.sessions->counts();
+    vitals.sessions = shard.sessions->size();
+    return vitals;
+  };
+  Vitals all;
+  for (const Vitals& part : co_await service.shards().gather(std::move(look))) {
+    add(all.telemetry, part.telemetry);
+    add(all.counts, part.counts);
+    all.sessions += part.sessions;
+  }
+  co_return all;
 }
 
 net::awaitable<Report> gather_report(Service& service, bool with_sizes) {
@@ -123,7 +159,7 @@ net::awaitable<Report> gather_report(Service& service, bool with_sizes) {
   co_return all;
 }
 
-ProcessUsage process_usage() {
+ProcessUsage process_load() {
   ProcessUsage usage;
   std::ifstream statm("/proc/self/statm");
   std::size_t size = 0;
@@ -137,6 +173,11 @@ ProcessUsage process_usage() {
     };
     usage.cpu_seconds = seconds(used.ru_utime) + seconds(used.ru_stime);
   }
+  return usage;
+}
+
+ProcessUsage process_usage() {
+  ProcessUsage usage = process_load();
   const auto count = [](const char* path) {
     std::error_code ec;
     std::size_t n = 0;

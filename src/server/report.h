@@ -20,6 +20,8 @@ struct SessionSize {
   SessionId id;
   std::size_t ring_bytes = 0;
   std::size_t queued_input = 0;
+  double cpu_percent = 0;          ///< Newest sample of its shell and what runs in front of it.
+  std::uint64_t memory_bytes = 0;  ///< The same.
 };
 
 struct Report {
@@ -44,6 +46,17 @@ struct Report {
 /// Thread: the first shard's; visits them all. `with_sizes`: also each session's memory.
 net::awaitable<Report> gather_report(Service& service, bool with_sizes);
 
+/// The few figures that alerts and the guard look at each second: no session is visited for them,
+/// so that 10,000 of them cost nothing.
+struct Vitals {
+  TelemetryTotals telemetry;  ///< Both engines together.
+  adapter::SessionCounts counts;
+  std::size_t sessions = 0;
+  double error_rate() const;
+};
+/// Thread: the first shard's; visits them all.
+net::awaitable<Vitals> gather_vitals(Service& service);
+
 /// Memory of this process in bytes, and its CPU time.
 struct ProcessUsage {
   std::size_t rss = 0;
@@ -52,5 +65,7 @@ struct ProcessUsage {
   std::size_t threads = 0;
 };
 ProcessUsage process_usage();
+/// Memory and CPU time alone: counting ten thousand descriptors takes milliseconds.
+ProcessUsage process_load();
 
 }  // namespace term::server

@@ -13,8 +13,10 @@ void add_flag_routes(Router& router, Service& service);      ///< /api/admin/fea
 void add_health_routes(Router& router, Service& service);    ///< /api/health/*
 /// /api/terminal/health and /logs.
 void add_user_health_routes(Router& router, Service& service);
-void add_metrics_routes(Router& router, Service& service);  ///< /api/metrics/*, /metrics
-void add_session_routes(Router& router, Service& service);  ///< /api/admin/sessions
-void add_restart_routes(Router& router, Service& service);  ///< /api/admin/restart
+void add_session_routes(Router& router, Service& service);    ///< /api/admin/sessions
+void add_metrics_routes(Router& router, Service& service);    ///< /api/metrics/*, /metrics
+void add_admission_routes(Router& router, Service& service);  ///< maintenance, traffic
+void add_event_routes(Router& router, Service& service);      ///< /api/events
+void add_restart_routes(Router& router, Service& service);    ///< /api/admin/restart
 
 }  // namespace term::server

@@ -12,8 +12,11 @@
 #include <nlohmann/json.hpp>
 
 #include "server/connection.h"
+#include "server/flags_text.h"
 #include "server/manager.h"
+#include "server/monitor.h"
 #include "server/routes.h"
+#include "server/service_books.h"
 
 namespace term::server {
 
@@ -76,11 +79,14 @@ Service::Service(Config config, Parts parts)
                                     const SessionId& id) { operations_.left(project, id); }}),
       operations_(shards_, *source_, config_, clock_),
       flips_(operations_, first_flags(config_)),
+      admission_(operations_),
       user_(operations_, user_routes_, /*operator_port=*/false),
       operator_(operations_, operator_routes_, /*operator_port=*/true),
       handover_(*this) {
   if (auto* source = dynamic_cast<HolderPtySource*>(source_.get()))
     keeper_ = std::make_unique<Keeper>(shards_, *source, config_, clock_);
+  monitor_ = std::make_unique<Monitor>(*this);
+  admission_.on_change([this] { monitor_->admission_changed(); });
   add_routes();
   add_pages(parts.pages);
 }
@@ -94,6 +100,8 @@ void Service::add_routes() {
     add_user_health_routes(*router, *this);
   }
   add_flag_routes(operator_routes_, *this);
+  add_admission_routes(operator_routes_, *this);
+  add_event_routes(operator_routes_, *this);
   add_health_routes(operator_routes_, *this);
   add_metrics_routes(operator_routes_, *this);
   add_restart_routes(operator_routes_, *this);
@@ -125,8 +133,17 @@ Result<void> Service::recover(const Keeper::Carried* carried) {
   if (!keeper_) return {};
   if (auto opened = keeper_->open(carried); !opened) return opened;
   arena_ = keeper_->arena();
-  flips_.restore(keeper_->service_books());
-  flips_.on_change([this](const std::string& text) { keeper_->write_service_books(text); });
+  const std::string books = keeper_->service_books();
+  flips_.restore(books);
+  admission_.restore(admission_share(books));
+  const auto write = [this] {
+    keeper_->write_service_books(join_service_books(to_text(flips_.flags()), admission_.text()));
+  };
+  flips_.on_change([write](const std::string&) { write(); });
+  admission_.on_change([this, write] {
+    write();
+    monitor_->admission_changed();
+  });
   keeper_->on_change([this] { (void)write_service_file(); });
   const RecoveryReport& report = keeper_->status().recovery;
   if (report.adopted + report.failed.size() > 0)
@@ -169,6 +186,7 @@ Result<void> Service::begin() {
     spawn_logged(shard.io.get_executor(), "tick", tick(shard));
     spawn_logged(shard.io.get_executor(), "liveness", check_alive(shard));
   }
+  spawn_logged(shards_.first().get_executor(), "monitor", monitor_->run());
   for (std::size_t i = 0; i < shards_.size(); ++i) {
     shards_.at(i).sessions->thaw();
     for (Connection* connection : shards_.at(i).connections) connection->thaw();

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "server/admission_control.h"
 #include "server/config.h"
 #include "server/flips.h"
 #include "server/handover.h"
@@ -15,6 +16,8 @@
 #include "server/shards.h"
 
 namespace term::server {
+
+class Monitor;
 
 /// A page of the service, as it is sent.
 struct Page {
@@ -54,6 +57,9 @@ class Service {
   Shards& shards() { return shards_; }
   Operations& operations() { return operations_; }
   Flips& flips() { return flips_; }
+  AdmissionControl& admission() { return admission_; }
+  Monitor& monitor() { return *monitor_; }
+  const Monitor& monitor() const { return *monitor_; }
   Keeper* keeper() { return keeper_.get(); }  ///< Null without a holder.
   const Keeper* keeper() const { return keeper_.get(); }
   Handover& handover() { return handover_; }
@@ -93,6 +99,8 @@ class Service {
   Shards shards_;
   Operations operations_;
   Flips flips_;
+  AdmissionControl admission_;
+  std::unique_ptr<Monitor> monitor_;  ///< Alerts, guard, webhook.
   std::unique_ptr<Keeper> keeper_;
   Router user_routes_;
   Router operator_routes_;

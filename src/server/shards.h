@@ -17,6 +17,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "adapter/admission.h"
 #include "adapter/sessions.h"
 #include "session/signal.h"
 
@@ -29,6 +30,7 @@ struct ConnectionCounts {
   std::uint64_t opened = 0;
   std::uint64_t closed = 0;
   std::uint64_t bad_messages = 0;
+  std::uint64_t not_admitted = 0;  ///< Sessions refused by maintenance or the share of traffic.
   std::map<std::string, std::uint64_t> by_dialect;
 };
 
@@ -39,6 +41,8 @@ struct Shard {
   std::unique_ptr<adapter::Sessions> sessions;
   std::set<Connection*> connections;
   ConnectionCounts counts;
+  std::shared_ptr<const adapter::AdmissionRules> admission =
+      std::make_shared<const adapter::AdmissionRules>();
   /// Sessions being created: who else wants one of them waits here.
   std::map<SessionId, std::shared_ptr<Signal>> creating;
 

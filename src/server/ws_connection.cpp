@@ -214,6 +214,8 @@ net::awaitable<bool> WsConnection::attach(AttachCommand command) {
   if (auto project = info.session.project_id; !project.empty())
     info.all_focused = co_await operations_.focused(std::move(project));
   dialect_->attached(info, frames_);
+  if (shard_.admission->maintenance)
+    dialect_->notice(adapter::maintenance_notice(*shard_.admission), session_->owners(), frames_);
   const auto took = std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - begun);
   session_->telemetry().operation("attach", true, took);
   co_return true;

@@ -229,6 +229,7 @@ struct TelemetryTotals {
   std::uint64_t commands = 0;
   std::uint64_t operations = 0;         ///< Since the start.
   std::uint64_t failed_operations = 0;  ///< Since the start.
+  double operations_ms = 0;             ///< How long they took together, since the start.
   std::uint64_t recent_operations = 0;  ///< In the last 5 minutes.
   std::uint64_t recent_failed = 0;
   std::map<std::string, std::uint64_t> errors_by_kind;

@@ -34,6 +34,7 @@ struct Notice {
   std::string kind;  ///< `maintenance`, `draining`, `restarting`, `engine`, `limit`.
   std::string message;
   std::string eta;
+  bool over = false;  ///< What was announced before has ended.
   bool operator==(const Notice&) const = default;
 };
 
@@ -48,6 +49,12 @@ struct ViewerNews {
   std::string close_reason;
   bool close_now = false;  ///< Do not wait for the rest of the output.
   bool abort = false;      ///< Do not even say so: drop the connection.
+
+  /// In place of one of the same kind.
+  void put(Notice notice) {
+    std::erase_if(notices, [&](const Notice& other) { return other.kind == notice.kind; });
+    notices.push_back(std::move(notice));
+  }
 };
 
 /// One attached connection, seen from the session. Owned by the connection; detach before it dies.

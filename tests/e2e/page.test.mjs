@@ -200,17 +200,21 @@ test('a flip changes the engine in the status line and nothing else', async () =
   await user.close();
 });
 
-test('maintenance is shown in a bar of its own', async (context) => {
-  const { status } = await fetch(`${service.adminUrl}/api/admin/maintenance/disable`, { method: 'POST' });
-  if (status === 404) return context.skip('this service has no maintenance');
+test('maintenance is shown in a bar of its own, also after a reload, until it ends', async () => {
   const user = await visit('maintenance');
+  const bar = user.page.locator('.notice', { hasText: 'Disks are being changed' });
   try {
     await service.admin('/api/admin/maintenance/enable', { message: 'Disks are being changed', eta: '5 minutes' });
-    await user.page.locator('.notice', { hasText: 'Disks are being changed' }).waitFor();
+    await bar.waitFor();
+    assert.match(await bar.textContent(), /Expected: 5 minutes/);
     assert.ok(!(await user.lines()).some((line) => line.includes('Disks')));
+    await user.page.reload(); // a session that exists is let in
+    await bar.waitFor();
   } finally {
     await service.admin('/api/admin/maintenance/disable', {});
   }
+  await bar.waitFor({ state: 'detached' });
+  await user.page.locator('.notice', { hasText: 'The maintenance is over' }).waitFor();
   await user.run('echo goes-on-$((3+3))');
   await user.line(/^goes-on-6$/);
   await user.close();

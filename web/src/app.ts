@@ -23,6 +23,8 @@ const kPollMs = 4000;
 const kFitDelayMs = 80;
 const kOpenedAtFirst = 8; // tabs on the first visit, when nothing is remembered
 
+// A service that has us again says anew what still holds.
+const kUntilConnected: NoticeKind[] = ['restarting', 'draining', 'maintenance'];
 const kNoticeText: Record<NoticeKind, string> = {
   maintenance: 'The service is under maintenance. Your shells go on.',
   draining: 'This service is being drained; you will be moved.',
@@ -218,7 +220,7 @@ export class App {
     const view = new SessionView(tab, this.stage, {
       changed: () => this.render(),
       stateChanged: ({ state: { name } }) => {
-        if (name === 'connected') for (const key of ['restarting', 'draining']) this.notices.hide(key);
+        if (name === 'connected') for (const key of kUntilConnected) this.notices.hide(key);
         if (name === 'ended') void this.refresh();
         this.render();
       },
@@ -254,15 +256,15 @@ export class App {
 
   private noticed(notice: Notice): void {
     if (notice.kind === 'engine') return; // the status line says it
-    const restarting = notice.kind === 'restarting';
+    const passing = notice.kind === 'restarting' || notice.over;
     const text = notice.message || kNoticeText[notice.kind];
     const eta = notice.eta ? ` Expected: ${notice.eta}.` : '';
     if (!text) return;
     this.notices.show({
       key: notice.kind,
       text: text + eta,
-      tone: restarting ? 'calm' : 'warn',
-      ...(restarting ? { staysMs: 15_000 } : {}), // a hand-over that keeps the connection says no more
+      tone: passing ? 'calm' : 'warn',
+      ...(passing ? { staysMs: 15_000 } : {}), // a hand-over that keeps the connection says no more
     });
   }
 

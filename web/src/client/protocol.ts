@@ -77,6 +77,8 @@ export interface Notice {
   kind: NoticeKind;
   message?: string;
   eta?: string;
+  /** What was announced before has ended. */
+  over?: boolean;
   engine?: Engines;
 }
 
