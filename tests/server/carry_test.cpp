@@ -150,9 +150,10 @@ TEST(Carry, GoesOnAsIfNothingHadBeenWhenTheAdoptionFails) {
   }
   auto beyond = freeze(two.a, "s");
   ASSERT_TRUE(beyond);
-  Json state = Json::parse(beyond->state);
+  Json state = Json::from_cbor(beyond->state);
   state["viewer"]["sent"] = 1'000'000'000;
-  beyond->state = state.dump();
+  beyond->state.clear();
+  Json::to_cbor(state, beyond->state);
   EXPECT_FALSE(adopt(two.b, std::move(*beyond)));
   thaw(two.a, "s");
   ASSERT_TRUE(client.has(two.expected.size()));

@@ -172,7 +172,7 @@ struct Stuck {
     for (int i = 0; i < 100000; ++i) {
       parcel = freeze(a, "s");
       const Json state = Json::from_cbor(parcel->state);
-      if (!state.at("unsent").get<std::string>().empty()) break;
+      if (!state.at("unsent").get_binary().empty()) break;
       const auto sent = state.at("viewer").at("sent").get<Offset>();
       thaw(a, "s");
       peer->send(RawPeer::frame(1, true, Json{{"type", "ack"}, {"output", sent}}.dump()));
