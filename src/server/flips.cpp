@@ -80,14 +80,17 @@ net::awaitable<Result<FlagOutcome>> Flips::change(adapter::FlagChange change) {
     if (change.changes_engine()) outcome.flip = std::move(entry);
     co_return outcome;
   }
+  changed_ = true;
   if (!change.changes_engine()) {
     co_await publish(outcome.flags);
     co_return outcome;
   }
   running_ = true;
   adapter::FlipEntry& kept = journal_.open(std::move(entry));
+  if (on_flip_) on_flip_(kept);
   co_await publish(outcome.flags);
   co_await move_all(kept);
+  if (on_flip_) on_flip_(kept);
   running_ = false;
   finished_.notify_all();
   outcome.flip = kept;
@@ -110,9 +113,19 @@ net::awaitable<void> Flips::environment_changed(adapter::EnvironmentFlags enviro
   if (!to_legacy) co_return;
   // Everything legacy means the sessions that run now, too.
   running_ = true;
-  co_await move_all(journal_.open(std::move(entry)));
+  adapter::FlipEntry& kept = journal_.open(std::move(entry));
+  if (on_flip_) on_flip_(kept);
+  co_await move_all(kept);
+  if (on_flip_) on_flip_(kept);
   running_ = false;
   finished_.notify_all();
+}
+
+net::awaitable<void> Flips::adopt(std::string text) {
+  while (running_) co_await finished_.wait();
+  if (changed_) co_return;
+  auto flags = flags_from_text(text, flags_->environment);
+  co_await publish(std::make_shared<const adapter::Flags>(std::move(flags)));
 }
 
 void Flips::restore(std::string_view text) {

@@ -72,6 +72,12 @@ Verdict judge(const Service& service, const Report& report, const Owners& fresh)
     for (const auto& [id, why] : keeper->status().recovery.failed)
       verdict.degrade("session " + id + " was not recovered: " + why);
   }
+  if (service.persistence() != nullptr) {
+    const store::WriterStatus store = service.persistence()->status();
+    if (!store.available) verdict.degrade("store unavailable: " + store.reason);
+    if (store.lost > 0)
+      verdict.degrade("store: " + std::to_string(store.lost) + " rows were given up");
+  }
   if (report.sessions >= service.config().max_sessions)
     verdict.degrade("MAX_TERMINAL_SESSIONS reached: new sessions are refused");
   return verdict;
@@ -101,6 +107,30 @@ Json holder_json(const Keeper* keeper) {
             {"took_ms", status.recovery.took.count()}}}};
 }
 
+Json store_json(const Persistence* persistence) {
+  if (persistence == nullptr) return {{"status", "none"}, {"detail", "state is kept in memory"}};
+  const store::WriterStatus status = persistence->status();
+  const auto time = [](const std::optional<WallTime>& at) {
+    return at ? Json(iso_time(*at)) : Json(nullptr);
+  };
+  return {{"status", status.available ? "ok" : "unavailable"},
+          {"store", status.store},
+          {"reason", status.reason},
+          {"unavailable_since", time(status.unavailable_since)},
+          {"waiting",
+           {{"states", status.waiting_sessions},
+            {"rows", status.waiting_rows},
+            {"bytes", status.waiting_bytes}}},
+          {"written", status.written},
+          {"batches", status.batches},
+          {"failed_batches", status.failed_batches},
+          {"superseded", status.superseded},
+          {"dropped", status.dropped},
+          {"lost", status.lost},
+          {"last_write_ms", status.last_write.count()},
+          {"last_written_at", time(status.last_written_at)}};
+}
+
 Reply health(Service& service, Request) {
   const Report report = co_await gather_report(service, false);
   const Owners fresh = service.flips().flags().choose({}, {});
@@ -116,7 +146,7 @@ Reply health(Service& service, Request) {
               {"by_engine", report.by_engine},
               {"by_status", report.by_status}}},
             {"admission", {{"maintenance", false}, {"percentage", 100}}},
-            {"store", {{"status", "none"}, {"detail", "state is kept in memory"}}},
+            {"store", store_json(service.persistence())},
             {"holder", holder_json(service.keeper())},
             {"uptime_ms", uptime.count()},
             {"started", iso_time(service.started_at())},

@@ -64,6 +64,17 @@ class HttpServer {
   /// Somebody else has the connections: closes ours without a word.
   void forget();
 
+  /// A request that changes something, and its answer.
+  struct Call {
+    std::string method;
+    std::string path;  ///< Decoded, at most 256 bytes.
+    std::string peer;
+    std::string body;
+    unsigned status = 0;
+  };
+  /// Called for each, when it is answered or refused.
+  void on_call(std::function<void(const Call&)> call) { on_call_ = std::move(call); }
+
   const HttpCounts& counts() const { return counts_; }
   std::size_t half_open() const { return half_open_.size(); }
   /// Connections that are neither closed nor handed to a shard.
@@ -86,6 +97,7 @@ class HttpServer {
                                                       std::unique_ptr<Parser>& parser);
   void enlist(const std::shared_ptr<Client>& client);
   void delist(const std::shared_ptr<Client>& client);
+  std::optional<Call> call_of(const HttpHead& head, const Result<Target>& target) const;
   /// Reads one request whole, or says what is wrong with it.
   net::awaitable<std::optional<HttpHead>> receive(std::shared_ptr<Client> client);
   /// Why it is not served at all; nothing when it is.
@@ -100,6 +112,7 @@ class HttpServer {
   net::ip::tcp::acceptor acceptor_;
   std::uint16_t port_ = 0;
   std::list<std::weak_ptr<Client>> half_open_;  ///< Oldest first.
+  std::function<void(const Call&)> on_call_;
   HttpCounts counts_;
   std::size_t active_ = 0;
   std::size_t answering_ = 0;

@@ -20,6 +20,7 @@ namespace term::server {
 namespace {
 
 constexpr auto kStopLimit = std::chrono::seconds(5);
+constexpr Millis kStoreLimit{3000};
 
 SessionLimits session_limits(const Config& config) {
   SessionLimits limits;
@@ -48,6 +49,14 @@ std::unique_ptr<PtySource> make_source(const Config& config, const Clock& clock)
   return std::make_unique<LocalPtySource>(clock);
 }
 
+std::unique_ptr<Persistence> make_persistence(const Config& config, const Clock& clock) {
+  if (config.state_dir.empty()) return nullptr;
+  // The writer's thread begins with it, and would make nothing in a directory that is not there.
+  std::error_code ignored;
+  std::filesystem::create_directories(config.state_dir, ignored);
+  return std::make_unique<Persistence>(config, clock);
+}
+
 std::shared_ptr<const adapter::Flags> first_flags(const Config& config) {
   adapter::Flags flags;
   flags.environment = environment_flags(config);
@@ -62,6 +71,7 @@ Service::Service(Config config, Parts parts)
       version_(std::move(parts.version)),
       source_(parts.source ? std::move(parts.source) : make_source(config_, clock_)),
       started_at_(clock_()),
+      persistence_(make_persistence(config_, clock_)),
       shards_(config_.shards,
               adapter::Sessions::Setup{
                   .executor = {},
@@ -73,7 +83,8 @@ Service::Service(Config config, Parts parts)
                   .engines = parts.engines,
                   .flags = first_flags(config_),
                   .on_left = [this](const ProjectId& project,
-                                    const SessionId& id) { operations_.left(project, id); }}),
+                                    const SessionId& id) { operations_.left(project, id); },
+                  .storing = persistence_ ? persistence_->storing() : adapter::Storing{}}),
       operations_(shards_, *source_, config_, clock_),
       flips_(operations_, first_flags(config_)),
       user_(operations_, user_routes_, /*operator_port=*/false),
@@ -83,6 +94,7 @@ Service::Service(Config config, Parts parts)
     keeper_ = std::make_unique<Keeper>(shards_, *source, config_, clock_);
   add_routes();
   add_pages(parts.pages);
+  audit_calls();
 }
 
 Service::~Service() { stop(); }
@@ -97,6 +109,7 @@ void Service::add_routes() {
   add_health_routes(operator_routes_, *this);
   add_metrics_routes(operator_routes_, *this);
   add_restart_routes(operator_routes_, *this);
+  add_audit_routes(operator_routes_, *this);
 }
 
 namespace {
@@ -121,11 +134,13 @@ void Service::add_pages(std::span<const Page> pages) {
 }
 
 Result<void> Service::recover(const Keeper::Carried* carried) {
-  if (!keeper_) return {};
+  if (!keeper_) {
+    restore_stored(/*handed_over=*/false);
+    return {};
+  }
   if (auto opened = keeper_->open(carried); !opened) return opened;
   arena_ = keeper_->arena();
-  flips_.restore(keeper_->service_books());
-  flips_.on_change([this](const std::string& text) { keeper_->write_service_books(text); });
+  restore_stored(carried != nullptr);
   keeper_->on_change([this] { (void)write_service_file(); });
   const RecoveryReport& report = keeper_->status().recovery;
   if (report.adopted + report.failed.size() > 0)
@@ -178,6 +193,7 @@ Result<void> Service::begin() {
   running_ = true;
   shards_.start();
   tell_manager("READY=1\nMAINPID=" + std::to_string(::getpid()) + "\nSTATUS=serving");
+  if (persistence_) persistence_->audit("service", "", "start", "version " + version_, "serving");
   spdlog::info("service.started version={} ws_port={} http_port={} shards={} page=http://{}:{}/",
                version_, ws_port(), http_port(), shards_.size(),
                config_.loopback_only() ? "localhost" : config_.host, ws_port());
@@ -203,8 +219,13 @@ void Service::stop() {
     each_connection([](Connection& c) { c.abort(); });
     (void)wait_until_none(connections);
   }
+  store_all();
   if (!keeper_) end_sessions();
   shards_.stop();
+  if (persistence_) {
+    persistence_->audit("service", "", "stop", "", "stopped");
+    persistence_->stop(kStoreLimit);
+  }
   std::error_code ignored;
   if (!config_.state_dir.empty())
     std::filesystem::remove(config_.state_dir / "service.json", ignored);
@@ -253,6 +274,7 @@ bool Service::wait_until_none(const std::function<std::size_t(Shard&)>& count) {
 
 void Service::reload(const Config& config) {
   auto flags = environment_flags(config);
+  if (persistence_) persistence_->audit("environment", "", "SIGHUP", "", "read again");
   spawn_logged(shards_.first().get_executor(), "reload",
                flips_.environment_changed(std::move(flags)));
 }
@@ -263,6 +285,7 @@ net::awaitable<void> Service::tick(Shard& shard) {
     timer.expires_after(std::chrono::seconds(1));
     co_await timer.async_wait(kNoThrow);
     shard.sessions->tick();
+    if (shard.index == 0) ask_store_again();
   }
 }
 
