@@ -97,8 +97,9 @@ int Postgres::as_postgres(const std::string& command) const {
 
 void Postgres::start() {
   const std::string data = (directory_ / "data").string();
-  std::error_code ignored;
-  fs::remove(directory_ / "data" / "postmaster.pid", ignored);  // Of one that was killed.
+  std::error_code ignored;  // What one that was killed leaves; init may not have waited for it yet.
+  fs::remove(directory_ / "data" / "postmaster.pid", ignored);
+  fs::remove(directory_ / ".s.PGSQL.5432.lock", ignored);
   const int started = as_postgres("'" + (programs_ / "pg_ctl").string() + "' -D '" + data +
                                   "' -l '" + data + "/log' -w -t 60 start");
   if (started != 0)
