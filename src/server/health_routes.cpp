@@ -7,6 +7,7 @@
 #include "server/report.h"
 #include "server/routes.h"
 #include "server/service.h"
+#include "server/store_lock.h"
 #include "session/snapshot_json.h"
 
 namespace term::server {
@@ -74,7 +75,8 @@ Verdict judge(const Service& service, const Report& report, const Owners& fresh)
   }
   if (service.persistence() != nullptr) {
     const store::WriterStatus store = service.persistence()->status();
-    if (!store.available) verdict.degrade("store unavailable: " + store.reason);
+    if (!store.available && store.reason != kStillWrites)
+      verdict.degrade("store unavailable: " + store.reason);
     if (store.lost > 0)
       verdict.degrade("store: " + std::to_string(store.lost) + " rows were given up");
   }
@@ -113,7 +115,8 @@ Json store_json(const Persistence* persistence) {
   const auto time = [](const std::optional<WallTime>& at) {
     return at ? Json(iso_time(*at)) : Json(nullptr);
   };
-  return {{"status", status.available ? "ok" : "unavailable"},
+  const bool waits = status.reason == kStillWrites;
+  return {{"status", status.available ? "ok" : (waits ? "waiting" : "unavailable")},
           {"store", status.store},
           {"reason", status.reason},
           {"unavailable_since", time(status.unavailable_since)},

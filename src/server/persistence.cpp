@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "server/flip_json.h"
+#include "server/store_lock.h"
 
 namespace term::server {
 
@@ -34,7 +35,7 @@ class Opener {
         return Error{Errc::store_unavailable, "cannot open " + lock_path_.string() + ": " +
                                                   std::generic_category().message(errno)};
       if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
-        return Error{Errc::store_unavailable, "the process before this one still writes"};
+        return Error{Errc::busy, std::string(kStillWrites)};
       lock_ = std::move(lock);
     }
     return store::open_store(place_);

@@ -209,14 +209,17 @@ void Writer::Impl::succeeded() {
 
 void Writer::Impl::failed(const Error& why) {
   // Said once, not with each attempt.
-  if (state.available || state.reason != why.detail)
+  if (why.code == Errc::busy)
+    spdlog::debug("store.waiting reason=\"{}\"", why.detail);
+  else if (state.available || state.reason != why.detail)
     spdlog::error("store.unavailable ERROR {}; {} rows wait", why.detail,
                   pending.sessions() + pending.rows());
   if (state.available || !state.unavailable_since) state.unavailable_since = setup.clock();
   state.available = false;
   state.reason = why.detail;
   retry_at = Steady::now() + pause;
-  pause = std::min(2 * pause, kLongestPause);
+  // Whoever is busy with it is done soon.
+  if (why.code != Errc::busy) pause = std::min(2 * pause, kLongestPause);
 }
 
 void Writer::Impl::count(Pending& from) {
