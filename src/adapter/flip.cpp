@@ -105,13 +105,19 @@ MoveResult move_session(Session& session, const Engines& engines, const Owners& 
 }
 
 FlipEntry& FlipJournal::open(FlipEntry entry) {
-  entry.id = "flip_" + std::to_string(next_id_++);
+  entry.id = "flip_" + std::to_string(entry.started.time_since_epoch().count()) + "_" +
+             std::to_string(next_id_++);
   entries_.push_back(std::move(entry));
   if (entries_.size() > 1000) {
     entries_.pop_front();
     ++dropped_;
   }
   return entries_.back();
+}
+
+void FlipJournal::restore(std::vector<FlipEntry> earlier) {
+  for (auto it = earlier.rbegin(); it != earlier.rend(); ++it)
+    if (entries_.size() < 1000 && find(it->id) == nullptr) entries_.push_front(std::move(*it));
 }
 
 const FlipEntry* FlipJournal::find(std::string_view id) const {

@@ -56,7 +56,10 @@ struct FlipEntry {
 /// The newest 1,000 flips, in memory; the oldest fall out and are counted.
 class FlipJournal {
  public:
+  /// Its id, `flip_<epoch-ms>_<n>`, is one that no earlier process gave either.
   FlipEntry& open(FlipEntry entry);
+  /// Those of earlier processes, oldest first; they come before what is here. Known ids stay.
+  void restore(std::vector<FlipEntry> earlier);
   const std::deque<FlipEntry>& entries() const { return entries_; }
   const FlipEntry* find(std::string_view id) const;
   std::size_t dropped() const { return dropped_; }

@@ -32,7 +32,43 @@ Result<void> Projects::move(const ProjectId& project, Engine to) {
 Result<void> Projects::restore(const ProjectRecord& record, Engine engine) {
   if (auto in = engines_.of(engine).sessions->import_project(record); !in) return in;
   keepers_.insert_or_assign(record.id, engine);
+  changed_.insert(record.id);
   return {};
+}
+
+std::optional<ProjectRecord> Projects::record(const ProjectId& project) const {
+  const SessionService* service = keeper(project);
+  return service == nullptr ? std::nullopt : service->export_project(project);
+}
+
+std::vector<ProjectId> Projects::take_changed(std::size_t most) {
+  std::vector<ProjectId> taken;
+  while (taken.size() < most && !changed_.empty())
+    taken.push_back(std::move(changed_.extract(changed_.begin()).value()));
+  return taken;
+}
+
+Result<void> Projects::join(ProjectRecord stored, Engine engine) {
+  const auto here = record(stored.id);
+  if (here) {
+    const auto gone = [&](const SessionId& id) { return !std::ranges::count(here->sessions, id); };
+    engine = keepers_.at(stored.id);
+    stored.sessions = here->sessions;
+    // The order of focus is known to the store alone after a crash; who is focused, to the
+    // sessions.
+    std::erase_if(stored.focused, gone);
+    for (const SessionId& id : here->focused)
+      if (!std::ranges::count(stored.focused, id)) stored.focused.push_back(id);
+    std::erase_if(stored.focused,
+                  [&](const SessionId& id) { return !std::ranges::count(here->focused, id); });
+    if (!here->layout.empty()) stored.layout = here->layout;
+    stored.name_counter = std::max(stored.name_counter, here->name_counter);
+    engines_.of(engine).sessions->release_project(stored.id);
+  } else {
+    stored.sessions.clear();
+    stored.focused.clear();
+  }
+  return restore(stored, engine);
 }
 
 std::vector<ProjectRecord> Projects::records() const {
@@ -46,12 +82,15 @@ std::vector<ProjectRecord> Projects::records() const {
 
 void Projects::sweep() {
   std::erase_if(keepers_, [&](const auto& entry) {
-    return !engines_.of(entry.second).sessions->export_project(entry.first);
+    if (engines_.of(entry.second).sessions->export_project(entry.first)) return false;
+    changed_.insert(entry.first);
+    return true;
   });
   sweep_at_ = std::max<std::size_t>(20'000, 2 * keepers_.size());
 }
 
 Result<Admission> Projects::admit(const AdmitRequest& request, Engine engine) {
+  changed_.insert(request.project);
   if (auto moved = move(request.project, engine); !moved) return moved.error();
   if (keepers_.size() >= sweep_at_) sweep();
   keepers_.insert_or_assign(request.project, engine);
@@ -64,6 +103,7 @@ Result<Admission> Projects::admit(const AdmitRequest& request, Engine engine) {
 FocusUpdate Projects::leave(const ProjectId& project, const SessionId& id) {
   SessionService* service = keeper(project);
   if (service == nullptr) return {};
+  changed_.insert(project);
   FocusUpdate update = service->leave(project, id);
   if (!service->export_project(project)) keepers_.erase(project);
   return update;
@@ -72,6 +112,7 @@ FocusUpdate Projects::leave(const ProjectId& project, const SessionId& id) {
 Result<FocusUpdate> Projects::focus(const ProjectId& project, const SessionId& id, bool focused) {
   SessionService* service = keeper(project);
   if (service == nullptr) return no_such_session(id);
+  changed_.insert(project);
   return service->focus(project, id, focused);
 }
 
@@ -82,6 +123,7 @@ std::vector<SessionId> Projects::focused(const ProjectId& project) const {
 
 void Projects::save_layout(const ProjectId& project, std::string_view layout) {
   SessionService* service = keeper(project);
+  changed_.insert(project);
   if (service != nullptr && service->export_project(project)) service->save_layout(project, layout);
 }
 

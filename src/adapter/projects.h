@@ -2,6 +2,8 @@
 // Project records on their home shard, each kept by one engine.
 
 #include <map>
+#include <optional>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -31,10 +33,19 @@ class Projects {
   /// Takes a record over as it is. Errors: session_exists, bad_snapshot.
   Result<void> restore(const ProjectRecord& record, Engine engine);
   std::vector<ProjectRecord> records() const;
+  /// What the store has of a project joins what is here: layout, names given out, rate, breaker.
+  /// Its sessions are those that are here. Errors: those of restore().
+  Result<void> join(ProjectRecord stored, Engine engine);
 
   /// Moves one record, or leaves it where it is and says why.
   Result<void> move(const ProjectId& project, Engine to);
   std::vector<ProjectId> all() const;
+
+  /// Nothing when nobody keeps one.
+  std::optional<ProjectRecord> record(const ProjectId& project) const;
+  /// Up to `most` projects whose record may have changed since they were asked for.
+  std::vector<ProjectId> take_changed(std::size_t most);
+  bool any_changed() const { return !changed_.empty(); }
 
  private:
   SessionService* keeper(const ProjectId& project) const;
@@ -42,6 +53,7 @@ class Projects {
 
   const Engines& engines_;
   std::map<ProjectId, Engine, std::less<>> keepers_;
+  std::set<ProjectId> changed_;
   std::size_t sweep_at_ = 20'000;  ///< That many, and those whose record is forgotten go.
 };
 

@@ -20,7 +20,8 @@ Sessions::Sessions(Setup setup)
       engines_(setup.engines(clock_, setup.session_limits, setup.stream_limits)),
       projects_(engines_),
       flags_(std::move(setup.flags)),
-      on_left_(std::move(setup.on_left)) {}
+      on_left_(std::move(setup.on_left)),
+      storing_(std::move(setup.storing)) {}
 
 TelemetryService& Sessions::telemetry() const {
   return *engines_.of(flags_->choose({}, {}).telemetry).telemetry;
@@ -223,6 +224,7 @@ void Sessions::leave_registry(Session& session, std::string_view reason) {
   spdlog::info("session.ended id={} reason=\"{}\"", session.id(), reason);
   (void)session.sessions().close(session.id(), reason);
   (void)session.telemetry().closed(session.id());
+  if (storing_.on_gone) storing_.on_gone(session.id());
   if (on_left_) on_left_(session.project(), session.id());
 }
 
@@ -278,6 +280,7 @@ void Sessions::tick() {
   expire();
   look_after();
   sample_shells();
+  store_some();
 }
 
 void Sessions::look_after() {

@@ -31,6 +31,19 @@ struct SessionCounts {
   bool operator==(const SessionCounts&) const = default;
 };
 
+/// Who keeps what must outlive the host; each may be empty. Called on the shard's thread, must not
+/// wait.
+struct Storing {
+  /// The newest state of a session, now and then with its newest output (`stream.data`, which ends
+  /// at `stream.next_offset`). `dual`: for both engines' tables.
+  std::function<void(const Books&, bool dual)> on_books;
+  std::function<void(const SessionId&)> on_gone;
+  /// Of projects whose record this shard keeps; none: it is forgotten.
+  std::function<void(const ProjectId&, std::optional<ProjectRecord>)> on_project;
+  /// May output come along?
+  std::function<bool()> wants_output;
+};
+
 /// The shard's table of sessions, and every operation on one.
 ///
 /// Thread: the shard's. Nothing here waits: the caller starts the shell between open() and
@@ -48,6 +61,7 @@ class Sessions {
     std::shared_ptr<const Flags> flags = std::make_shared<Flags>();
     /// A session ended: its project's home shard must hear of it.
     std::function<void(const ProjectId&, const SessionId&)> on_left;
+    Storing storing;
   };
   explicit Sessions(Setup setup);
 
@@ -64,6 +78,10 @@ class Sessions {
 
   const Flags& flags() const { return *flags_; }
   void publish(std::shared_ptr<const Flags> flags) { flags_ = std::move(flags); }
+  /// Gives all that changed to the store: states, output, projects. Before this process ends.
+  void store_all();
+  /// From now on nothing is stored, nor taken out of the store.
+  void stop_storing() { storing_ = {}; }
   Projects& projects() { return projects_; }
   const Engines& engines() const { return engines_; }
   /// Where operations that concern no session are counted.
@@ -117,6 +135,9 @@ class Sessions {
     bool by_itself = false;            ///< The shell ended it, not we.
     std::optional<WallTime> ended_at;  ///< Draining to its viewers since.
     ShellSample sample;
+    std::size_t stored_books = 0;      ///< Hash of those that the store got last.
+    Offset stored_upto = 0;            ///< Output that the store has; 0 at first: none.
+    WallTime stored_at{};              ///< When it got output last.
   };
   void ended(Session& session);
   Result<void> register_new(const NewSession& fresh, const EnginePorts& ports);
@@ -128,6 +149,12 @@ class Sessions {
   /// Puts down what the next service must know of it. Called whenever that changes; what changes
   /// with each byte is put down by tick() alone.
   void note(const Session& session);
+  void store_books(Entry& entry, const Books& books, const std::string& text);
+  /// Output of some sessions that printed, oldest turn first, and projects that changed.
+  void store_some();
+  /// False when it has nothing new, or not yet.
+  bool store_output(Entry& entry, Millis at_most_every);
+  void store_projects();
   void expire();
   /// Some sessions at a time: still in their registry? Where is their shell now?
   void look_after();
@@ -150,6 +177,8 @@ class Sessions {
   SessionCounts counts_;
   SessionId last_looked_at_;
   SessionId last_sampled_;
+  Storing storing_;
+  SessionId last_stored_;
 };
 
 }  // namespace term::adapter

@@ -80,12 +80,15 @@ MoveResult Sessions::move(Session& session, const Owners& to) {
 }
 
 void Sessions::note(const Session& session) {
-  if (!session.slot() || frozen_) return;
+  if ((!session.slot() && !storing_.on_books) || frozen_) return;
   const auto it = sessions_.find(session.id());
   if (it == sessions_.end() || !it->second.registered) return;
   const auto books = books_of(session, /*queued=*/false);
   if (!books) return;  // Lost from its registry: look_after() says so.
-  if (auto written = session.slot()->books().write(to_text(*books)); !written)
+  const std::string text = to_text(*books);
+  store_books(it->second, *books, text);
+  if (!session.slot()) return;
+  if (auto written = session.slot()->books().write(text); !written)
     session.telemetry().error(session.id(), "books", written.error().detail);
 }
 

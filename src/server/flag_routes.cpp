@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "server/flip_json.h"
 #include "server/json_read.h"
 #include "server/routes.h"
 #include "server/service.h"
@@ -74,34 +75,6 @@ Json flags_json(const adapter::Flags& flags) {
            {{"sessions", to_string(fresh.sessions)},
             {"streams", to_string(fresh.streams)},
             {"telemetry", to_string(fresh.telemetry)}}}};
-}
-
-Json flip_json(const adapter::FlipEntry& entry) {
-  Json failed = Json::array();
-  for (const auto& failure : entry.failed)
-    failed.push_back({{"id", failure.id}, {"error", failure.error}});
-  Json json{{"id", entry.id},
-            {"who", entry.who},
-            {"reason", entry.reason},
-            {"from", entry.from},
-            {"to", entry.to},
-            {"force", entry.force},
-            {"started", iso_time(entry.started)},
-            {"ended", nullptr},
-            {"duration_ms", nullptr},
-            {"sessions", entry.sessions},
-            {"sessions_after", entry.sessions_after},
-            {"progress", entry.progress},
-            {"moved", entry.moved},
-            {"failed", failed},
-            {"lost", entry.lost},
-            {"good", entry.good},
-            {"offsets_sha256", {{"before", entry.sha256_before}, {"after", entry.sha256_after}}}};
-  if (entry.ended) {
-    json["ended"] = iso_time(*entry.ended);
-    json["duration_ms"] = (*entry.ended - entry.started).count();
-  }
-  return json;
 }
 
 /// Absent is fine; present and of another type is not.

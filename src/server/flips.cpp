@@ -80,6 +80,7 @@ net::awaitable<Result<FlagOutcome>> Flips::change(adapter::FlagChange change) {
     if (change.changes_engine()) outcome.flip = std::move(entry);
     co_return outcome;
   }
+  changed_ = true;
   if (!change.changes_engine()) {
     co_await publish(outcome.flags);
     co_return outcome;
@@ -87,8 +88,10 @@ net::awaitable<Result<FlagOutcome>> Flips::change(adapter::FlagChange change) {
   running_ = true;
   const auto before = flags_;
   adapter::FlipEntry& kept = journal_.open(std::move(entry));
+  if (on_journal_) on_journal_(kept);
   co_await publish(outcome.flags);
   co_await move_all(kept);
+  if (on_journal_) on_journal_(kept);
   if (on_flip_) co_await on_flip_(change, before, kept);
   running_ = false;
   finished_.notify_all();
@@ -114,7 +117,9 @@ net::awaitable<void> Flips::environment_changed(adapter::EnvironmentFlags enviro
   // Everything legacy means the sessions that run now, too.
   running_ = true;
   adapter::FlipEntry& kept = journal_.open(std::move(entry));
+  if (on_journal_) on_journal_(kept);
   co_await move_all(kept);
+  if (on_journal_) on_journal_(kept);
   adapter::FlagChange change;
   change.who = kept.who;
   change.refactor = false;
@@ -122,6 +127,13 @@ net::awaitable<void> Flips::environment_changed(adapter::EnvironmentFlags enviro
   if (on_flip_) co_await on_flip_(change, before, kept);
   running_ = false;
   finished_.notify_all();
+}
+
+net::awaitable<void> Flips::adopt(std::string text) {
+  while (running_) co_await finished_.wait();
+  if (changed_) co_return;
+  auto flags = flags_from_text(text, flags_->environment);
+  co_await publish(std::make_shared<const adapter::Flags>(std::move(flags)));
 }
 
 void Flips::restore(std::string_view text) {

@@ -28,6 +28,16 @@ class Flips {
   void restore(std::string_view text);
   /// Called with the text of the flags whenever they change.
   void on_change(std::function<void(const std::string&)> call) { on_change_ = std::move(call); }
+  /// Called with a journal entry when it is opened and when it is ended.
+  void on_journal(std::function<void(const adapter::FlipEntry&)> call) {
+    on_journal_ = std::move(call);
+  }
+  /// Entries of earlier processes.
+  void restore_journal(std::vector<adapter::FlipEntry> earlier) {
+    journal_.restore(std::move(earlier));
+  }
+  /// The store gave its flags when the loops ran already: they hold unless somebody set some since.
+  net::awaitable<void> adopt(std::string text);
 
   /// Called when a change of the engine is done, before it is answered.
   using Watch = std::function<net::awaitable<void>(
@@ -65,8 +75,10 @@ class Flips {
   adapter::FlipJournal journal_;
   Signal finished_;
   bool running_ = false;
+  bool changed_ = false;  ///< Through the API, since this process started.
   std::function<void(const std::string&)> on_change_;
   Watch on_flip_;
+  std::function<void(const adapter::FlipEntry&)> on_journal_;
 };
 
 /// Flags as the configuration has them.

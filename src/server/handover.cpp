@@ -30,6 +30,7 @@ constexpr Millis kQuietTime{1000};    ///< Frozen: connections and requests come
 constexpr Millis kAdoptTime{2000};    ///< Frozen.
 constexpr Millis kServingTime{2000};  ///< After the commit.
 constexpr Millis kAnswerTime{2000};   ///< For whoever asked to get the answer.
+constexpr Millis kStoreTime{1000};    ///< For the store to take what waits.
 constexpr std::size_t kFdsPerMessage = 200;
 
 std::string reason(int error) { return std::generic_category().message(error); }
@@ -336,6 +337,7 @@ net::awaitable<void> Handover::leave(Request request, std::shared_ptr<Child> chi
   net::steady_timer pause(service_.shards().first());
   const auto answered = std::chrono::steady_clock::now() + kAnswerTime;
   const auto over = std::chrono::steady_clock::now() + request.probation;
+  bool stored = false;
   for (;;) {
     const auto now = std::chrono::steady_clock::now();
     const bool answering =
@@ -344,6 +346,10 @@ net::awaitable<void> Handover::leave(Request request, std::shared_ptr<Child> chi
       if (*how == kPlannedEnd) break;  // Somebody stopped it.
       spdlog::error("handover.successor ERROR the new process {}; starting anew", *how);
       start_anew();
+    }
+    if (!answering && !stored && service_.persistence() != nullptr) {
+      stored = true;  // What waits goes in; then the new process may write.
+      service_.persistence()->stop(kStoreTime);
     }
     if (!answering && now >= over) break;
     pause.expires_after(Millis(5));

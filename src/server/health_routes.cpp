@@ -8,6 +8,7 @@
 #include "server/report.h"
 #include "server/routes.h"
 #include "server/service.h"
+#include "server/store_lock.h"
 #include "session/snapshot_json.h"
 
 namespace term::server {
@@ -82,6 +83,13 @@ Verdict judge(const Service& service, const Report& report, const Owners& fresh)
     for (const auto& [id, why] : keeper->status().recovery.failed)
       verdict.degrade("session " + id + " was not recovered: " + why);
   }
+  if (service.persistence() != nullptr) {
+    const store::WriterStatus store = service.persistence()->status();
+    if (!store.available && store.reason != kStillWrites)
+      verdict.degrade("store unavailable: " + store.reason);
+    if (store.lost > 0)
+      verdict.degrade("store: " + std::to_string(store.lost) + " rows were given up");
+  }
   if (report.sessions >= service.config().max_sessions)
     verdict.degrade("MAX_TERMINAL_SESSIONS reached: new sessions are refused");
   return verdict;
@@ -111,6 +119,31 @@ Json holder_json(const Keeper* keeper) {
             {"took_ms", status.recovery.took.count()}}}};
 }
 
+Json store_json(const Persistence* persistence) {
+  if (persistence == nullptr) return {{"status", "none"}, {"detail", "state is kept in memory"}};
+  const store::WriterStatus status = persistence->status();
+  const auto time = [](const std::optional<WallTime>& at) {
+    return at ? Json(iso_time(*at)) : Json(nullptr);
+  };
+  const bool waits = status.reason == kStillWrites;
+  return {{"status", status.available ? "ok" : (waits ? "waiting" : "unavailable")},
+          {"store", status.store},
+          {"reason", status.reason},
+          {"unavailable_since", time(status.unavailable_since)},
+          {"waiting",
+           {{"states", status.waiting_sessions},
+            {"rows", status.waiting_rows},
+            {"bytes", status.waiting_bytes}}},
+          {"written", status.written},
+          {"batches", status.batches},
+          {"failed_batches", status.failed_batches},
+          {"superseded", status.superseded},
+          {"dropped", status.dropped},
+          {"lost", status.lost},
+          {"last_write_ms", status.last_write.count()},
+          {"last_written_at", time(status.last_written_at)}};
+}
+
 Reply health(Service& service, Request) {
   const Report report = co_await gather_report(service, false);
   const Owners fresh = service.flips().flags().choose({}, {});
@@ -129,7 +162,7 @@ Reply health(Service& service, Request) {
             {"alerts", alerts_json(service.monitor())},
             {"guard", guard_json(service.monitor(), service.flips().flags().auto_rollback_on())},
             {"webhook", webhook_json(service.monitor())},
-            {"store", {{"status", "none"}, {"detail", "state is kept in memory"}}},
+            {"store", store_json(service.persistence())},
             {"holder", holder_json(service.keeper())},
             {"uptime_ms", uptime.count()},
             {"started", iso_time(service.started_at())},

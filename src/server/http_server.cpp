@@ -195,6 +195,16 @@ std::optional<Response> HttpServer::refuse(const HttpHead& head, const Result<Ta
   return std::nullopt;
 }
 
+std::optional<HttpServer::Call> HttpServer::call_of(const HttpHead& head,
+                                                    const Result<Target>& target) const {
+  constexpr std::size_t kMaxPath = 256;
+  if (!on_call_ || head.method == "GET" || head.method == "HEAD" || head.method == "OPTIONS")
+    return std::nullopt;
+  Call call{.method = head.method.substr(0, 16), .path = {}, .peer = head.peer, .body = head.body};
+  call.path = (target ? target->path : head.raw_target).substr(0, kMaxPath);
+  return call;
+}
+
 net::awaitable<bool> HttpServer::serve_one(std::shared_ptr<Client> client) {
   auto received = co_await receive(client);
   if (!received) co_return false;
@@ -203,6 +213,7 @@ net::awaitable<bool> HttpServer::serve_one(std::shared_ptr<Client> client) {
   const unsigned version = head.version;
   const bool upgrade = wants_websocket(head);
   auto response = refuse(head, target);
+  auto call = call_of(head, target);
   bool keep = head.keep_alive && !upgrade && !(response && response->status != 401);
   if (!response && upgrade) {
     std::string leftover(static_cast<const char*>(client->buffer.data().data()),
@@ -220,6 +231,10 @@ net::awaitable<bool> HttpServer::serve_one(std::shared_ptr<Client> client) {
   }
   if (received->body && !received->body->over()) keep = false;
   received.reset();
+  if (call) {
+    call->status = response->status;
+    on_call_(*call);
+  }
   co_return co_await send(client, std::move(*response), version, keep && !stopping_);
 }
 

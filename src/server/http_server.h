@@ -65,6 +65,17 @@ class HttpServer {
   /// Somebody else has the connections: closes ours without a word.
   void forget();
 
+  /// A request that changes something, and its answer.
+  struct Call {
+    std::string method;
+    std::string path;  ///< Decoded, at most 256 bytes.
+    std::string peer;
+    std::string body;
+    unsigned status = 0;
+  };
+  /// Called for each, when it is answered or refused.
+  void on_call(std::function<void(const Call&)> call) { on_call_ = std::move(call); }
+
   const HttpCounts& counts() const { return counts_; }
   std::size_t half_open() const { return half_open_.size(); }
   /// Connections that are neither closed nor handed to a shard.
@@ -99,6 +110,7 @@ class HttpServer {
                                                       std::shared_ptr<Parser>& parser);
   void enlist(const std::shared_ptr<Client>& client);
   void delist(const std::shared_ptr<Client>& client);
+  std::optional<Call> call_of(const HttpHead& head, const Result<Target>& target) const;
   /// Reads one request, or says what is wrong with it.
   net::awaitable<std::optional<Received>> receive(std::shared_ptr<Client> client);
   net::awaitable<boost::system::error_code> receive_body(std::shared_ptr<Client> client,
@@ -128,6 +140,7 @@ class HttpServer {
   std::uint16_t port_ = 0;
   std::list<std::weak_ptr<Client>> half_open_;  ///< Oldest first.
   Transfers transfers_;
+  std::function<void(const Call&)> on_call_;
   HttpCounts counts_;
   std::size_t active_ = 0;
   std::size_t answering_ = 0;

@@ -181,12 +181,34 @@ void put_alerts(Exposition& out, const Monitor& monitor) {
   out.one("terminal_webhook_dropped_total", "counter", "Messages given up.", webhook.dropped);
 }
 
+void put_store(Exposition& out, const Persistence* persistence) {
+  if (persistence == nullptr) return;
+  const store::WriterStatus status = persistence->status();
+  out.one("terminal_store_available", "gauge", "1: the store takes what is written.",
+          status.available ? 1 : 0);
+  out.family("terminal_store_waiting", "gauge", "What is to be written still.");
+  out.sample("terminal_store_waiting", "kind", "states", status.waiting_sessions);
+  out.sample("terminal_store_waiting", "kind", "rows", status.waiting_rows);
+  out.sample("terminal_store_waiting", "kind", "bytes", status.waiting_bytes);
+  out.one("terminal_store_written_total", "counter", "Rows written.", status.written);
+  out.one("terminal_store_batches_failed_total", "counter", "Transactions that failed.",
+          status.failed_batches);
+  out.one("terminal_store_superseded_total", "counter", "States that a newer one replaced.",
+          status.superseded);
+  out.one("terminal_store_dropped_total", "counter", "Commands given up for want of room.",
+          status.dropped);
+  out.one("terminal_store_lost_total", "counter", "Other rows given up; must stay 0.", status.lost);
+  out.one("terminal_store_write_ms", "gauge", "How long the newest transaction took.",
+          status.last_write.count());
+}
+
 Reply prometheus(Service& service, Request) {
   const Report report = co_await gather_report(service, false);
   const auto telemetry = report.telemetry();
   const auto usage = process_usage();
   Exposition out;
   put_sessions(out, report);
+  put_store(out, service.persistence());
   out.one("terminal_streams_connected", "gauge", "Attached viewers.", report.viewers);
   out.one("terminal_connections_open", "gauge", "Open WebSockets.", report.open_connections);
   out.one("terminal_output_bytes_total", "counter", "Bytes read from ptys.",

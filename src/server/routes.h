@@ -16,6 +16,7 @@ void add_user_health_routes(Router& router, Service& service);
 void add_session_routes(Router& router, Service& service);    ///< /api/admin/sessions
 void add_metrics_routes(Router& router, Service& service);    ///< /api/metrics/*, /metrics
 void add_admission_routes(Router& router, Service& service);  ///< maintenance, traffic
+void add_audit_routes(Router& router, Service& service);      ///< /api/admin/audit
 void add_event_routes(Router& router, Service& service);      ///< /api/events
 void add_restart_routes(Router& router, Service& service);    ///< /api/admin/restart
 

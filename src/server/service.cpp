@@ -23,6 +23,7 @@ namespace term::server {
 namespace {
 
 constexpr auto kStopLimit = std::chrono::seconds(5);
+constexpr Millis kStoreLimit{3000};
 
 SessionLimits session_limits(const Config& config) {
   SessionLimits limits;
@@ -51,6 +52,14 @@ std::unique_ptr<PtySource> make_source(const Config& config, const Clock& clock)
   return std::make_unique<LocalPtySource>(clock);
 }
 
+std::unique_ptr<Persistence> make_persistence(const Config& config, const Clock& clock) {
+  if (config.state_dir.empty()) return nullptr;
+  // The writer's thread begins with it, and would make nothing in a directory that is not there.
+  std::error_code ignored;
+  std::filesystem::create_directories(config.state_dir, ignored);
+  return std::make_unique<Persistence>(config, clock);
+}
+
 std::shared_ptr<const adapter::Flags> first_flags(const Config& config) {
   adapter::Flags flags;
   flags.environment = environment_flags(config);
@@ -65,6 +74,7 @@ Service::Service(Config config, Parts parts)
       version_(std::move(parts.version)),
       source_(parts.source ? std::move(parts.source) : make_source(config_, clock_)),
       started_at_(clock_()),
+      persistence_(make_persistence(config_, clock_)),
       shards_(config_.shards,
               adapter::Sessions::Setup{
                   .executor = {},
@@ -76,7 +86,8 @@ Service::Service(Config config, Parts parts)
                   .engines = parts.engines,
                   .flags = first_flags(config_),
                   .on_left = [this](const ProjectId& project,
-                                    const SessionId& id) { operations_.left(project, id); }}),
+                                    const SessionId& id) { operations_.left(project, id); },
+                  .storing = persistence_ ? persistence_->storing() : adapter::Storing{}}),
       operations_(shards_, *source_, config_, clock_),
       flips_(operations_, first_flags(config_)),
       admission_(operations_),
@@ -89,6 +100,7 @@ Service::Service(Config config, Parts parts)
   admission_.on_change([this] { monitor_->admission_changed(); });
   add_routes();
   add_pages(parts.pages);
+  audit_calls();
 }
 
 Service::~Service() { stop(); }
@@ -106,6 +118,7 @@ void Service::add_routes() {
   add_metrics_routes(operator_routes_, *this);
   add_restart_routes(operator_routes_, *this);
   add_session_routes(operator_routes_, *this);
+  add_audit_routes(operator_routes_, *this);
 }
 
 namespace {
@@ -130,20 +143,13 @@ void Service::add_pages(std::span<const Page> pages) {
 }
 
 Result<void> Service::recover(const Keeper::Carried* carried) {
-  if (!keeper_) return {};
+  if (!keeper_) {
+    restore_stored(/*handed_over=*/false);
+    return {};
+  }
   if (auto opened = keeper_->open(carried); !opened) return opened;
   arena_ = keeper_->arena();
-  const std::string books = keeper_->service_books();
-  flips_.restore(books);
-  admission_.restore(admission_share(books));
-  const auto write = [this] {
-    keeper_->write_service_books(join_service_books(to_text(flips_.flags()), admission_.text()));
-  };
-  flips_.on_change([write](const std::string&) { write(); });
-  admission_.on_change([this, write] {
-    write();
-    monitor_->admission_changed();
-  });
+  restore_stored(carried != nullptr);
   keeper_->on_change([this] { (void)write_service_file(); });
   const RecoveryReport& report = keeper_->status().recovery;
   if (report.adopted + report.failed.size() > 0)
@@ -197,6 +203,7 @@ Result<void> Service::begin() {
   running_ = true;
   shards_.start();
   tell_manager("READY=1\nMAINPID=" + std::to_string(::getpid()) + "\nSTATUS=serving");
+  if (persistence_) persistence_->audit("service", "", "start", "version " + version_, "serving");
   spdlog::info("service.started version={} ws_port={} http_port={} shards={} page=http://{}:{}/",
                version_, ws_port(), http_port(), shards_.size(),
                config_.loopback_only() ? "localhost" : config_.host, ws_port());
@@ -222,8 +229,13 @@ void Service::stop() {
     each_connection([](Connection& c) { c.abort(); });
     (void)wait_until_none(connections);
   }
+  store_all();
   if (!keeper_) end_sessions();
   shards_.stop();
+  if (persistence_) {
+    persistence_->audit("service", "", "stop", "", "stopped");
+    persistence_->stop(kStoreLimit);
+  }
   std::error_code ignored;
   if (!config_.state_dir.empty())
     std::filesystem::remove(config_.state_dir / "service.json", ignored);
@@ -272,6 +284,7 @@ bool Service::wait_until_none(const std::function<std::size_t(Shard&)>& count) {
 
 void Service::reload(const Config& config) {
   auto flags = environment_flags(config);
+  if (persistence_) persistence_->audit("environment", "", "SIGHUP", "", "read again");
   spawn_logged(shards_.first().get_executor(), "reload",
                flips_.environment_changed(std::move(flags)));
 }
@@ -282,6 +295,7 @@ net::awaitable<void> Service::tick(Shard& shard) {
     timer.expires_after(std::chrono::seconds(1));
     co_await timer.async_wait(kNoThrow);
     shard.sessions->tick();
+    if (shard.index == 0) ask_store_again();
   }
 }
 

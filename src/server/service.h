@@ -13,6 +13,7 @@
 #include "server/http_server.h"
 #include "server/keeper.h"
 #include "server/operations.h"
+#include "server/persistence.h"
 #include "server/shards.h"
 
 namespace term::server {
@@ -62,6 +63,8 @@ class Service {
   const Monitor& monitor() const { return *monitor_; }
   Keeper* keeper() { return keeper_.get(); }  ///< Null without a holder.
   const Keeper* keeper() const { return keeper_.get(); }
+  Persistence* persistence() { return persistence_.get(); }  ///< Null without a state directory.
+  const Persistence* persistence() const { return persistence_.get(); }
   Handover& handover() { return handover_; }
   int state_lock() const { return state_lock_.get(); }
   const Config& config() const { return config_; }
@@ -79,6 +82,17 @@ class Service {
   net::awaitable<void> tick(Shard& shard);
   net::awaitable<void> check_alive(Shard& shard);
   Result<void> recover(const Keeper::Carried* carried);
+  /// Flags, journal and projects of an earlier process, from the arena and the store.
+  void restore_stored(bool handed_over);
+  void restore_books(const std::string& books);
+  /// The same when the store was not to be had at the start.
+  void restore_late(LeftBehind left);
+  /// Once a second until it answered. Thread: the first shard's.
+  void ask_store_again();
+  void join_projects(std::vector<ProjectRecord> stored);
+  void audit_calls();
+  /// What the shards have goes to the store. The loops run.
+  void store_all();
   Result<void> bind();
   Result<void> begin();
   Result<void> take_listeners(const HandoverState& state, std::vector<UniqueFd>& fds);
@@ -96,6 +110,7 @@ class Service {
   std::unique_ptr<PtySource> source_;
   WallTime started_at_{};
   std::shared_ptr<Arena> arena_;  ///< Outlives the sessions in it.
+  std::unique_ptr<Persistence> persistence_;
   Shards shards_;
   Operations operations_;
   Flips flips_;
@@ -109,6 +124,9 @@ class Service {
   UniqueFd state_lock_;
   Handover handover_;
   bool running_ = false;
+  bool stored_known_ = false;    ///< What an earlier process left in the store was read.
+  bool flags_restored_ = false;  ///< From the arena: they are newer than the store's.
+  bool asking_ = false;          ///< The store, since it was not to be had.
 };
 
 }  // namespace term::server

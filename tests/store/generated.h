@@ -1,0 +1,107 @@
+#pragma once
+// Sessions that an engine, a file or a legacy program could leave, made by RapidCheck.
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "store/store.h"
+
+namespace term::test {
+
+/// All of a session comes of one number that RapidCheck draws: a draw for each byte takes minutes.
+inline std::mt19937_64& source() {
+  static std::mt19937_64 one;
+  return one;
+}
+inline std::uint64_t up_to(std::uint64_t most) {
+  return std::uniform_int_distribution<std::uint64_t>(0, most)(source());
+}
+inline bool coin() { return up_to(1) == 1; }
+inline std::string some_text(std::size_t most = 20) {
+  static const std::vector<std::string> kPieces{
+      "a", "Z",  "7",           " ", "\"", "\\", "é", "終", "\n", std::string(1, '\0'),
+      "'", "$1", "\xEF\xBF\xBD"};
+  std::string made;
+  for (auto n = up_to(most); n > 0; --n) made += kPieces.at(up_to(kPieces.size() - 1));
+  return made;
+}
+inline WallTime some_time() { return WallTime{Millis{up_to(4'000'000'000'000)}}; }
+inline WindowSize some_window() {
+  return {.rows = static_cast<std::uint16_t>(1 + up_to(999)),
+          .cols = static_cast<std::uint16_t>(1 + up_to(999))};
+}
+constexpr std::uint64_t kMost = (1ULL << 53U) - 1;
+
+inline SessionRecord some_record(const SessionId& id) {
+  SessionRecord made{.id = id, .type = some_text(), .tab_name = some_text()};
+  made.status = static_cast<SessionState>(up_to(5));
+  if (coin()) made.project_id = "project-" + std::to_string(up_to(9));
+  if (coin()) made.user_id = coin() ? "system" : some_text();
+  static const std::vector<std::string> kModes{"normal", "claude", "system"};
+  made.mode = kModes.at(up_to(2));
+  made.focused = coin();
+  made.created_at = some_time();
+  made.updated_at = some_time();
+  made.last_activity = some_time();
+  made.shell = "/bin/sh";
+  for (auto n = up_to(3); n > 0; --n) made.args.push_back("-c" + std::to_string(n));
+  made.current_path = coin() ? "/tmp/終" : "/tmp/\xff\xfe";
+  if (coin()) made.environment["A"] = "b é";
+  made.window = some_window();
+  if (coin()) made.layout_position = static_cast<int>(up_to(9)) - 4;
+  made.lifecycle = {.state = made.status, .transitions = {}, .entered_at = some_time()};
+  made.lifecycle.active_time = Millis{up_to(kMost)};
+  for (auto n = up_to(3); n > 0; --n)
+    made.lifecycle.transitions.push_back(
+        {SessionState::starting, SessionState::attached, some_time(), some_text()});
+  if (made.status == SessionState::suspended)
+    made.suspension = Suspension{some_time(), some_time(), SessionState::detached};
+  if (coin()) made.disconnect.last_close_code = static_cast<int>(up_to(4999));
+  if (coin()) made.disconnect.keep_alive_until = some_time();
+  if (coin())
+    made.metadata = coin() ? R"({"kept":"é \u0000","n":1e+20,"v2":1})" : R"({"kept":"x","n":1.5})";
+  return made;
+}
+
+/// With data or without.
+inline StreamRecord some_stream() {
+  StreamRecord made;
+  made.first_offset = up_to(kMost - 1000);
+  std::string bytes;
+  for (auto n = up_to(400); n > 0; --n) bytes += static_cast<char>(up_to(255));
+  made.next_offset = made.first_offset + bytes.size();
+  if (coin()) made.data = bytes;
+  for (auto n = up_to(2); n > 0; --n) {
+    const auto accepted = up_to(kMost);
+    made.input[some_text()] = {accepted, up_to(accepted)};
+  }
+  made.open = coin();
+  made.pid = static_cast<pid_t>(up_to(4'000'000));
+  made.window = some_window();
+  if (coin()) made.exit = ExitStatus{.signal = "SIGKILL", .at = some_time()};
+  return made;
+}
+
+inline store::StoredSession some_session(const SessionId& id) {
+  source().seed(*rc::gen::inRange<std::uint64_t>(0, 1ULL << 62U));
+  store::StoredSession made;
+  const auto engine = [] { return coin() ? Engine::legacy : Engine::refactored; };
+  made.owners = {engine(), engine(), engine()};
+  made.snapshot.session = some_record(id);
+  made.snapshot.stream = some_stream();
+  TelemetryRecord& telemetry = made.snapshot.telemetry;
+  telemetry.input_bytes = up_to(kMost);
+  telemetry.output_bytes = up_to(kMost);
+  telemetry.cpu_usage = static_cast<double>(up_to(1000)) / 7;
+  telemetry.response_time_ms = coin() ? 1e-7 : 3.25;
+  telemetry.commands.total = up_to(kMost);
+  telemetry.commands.by_category["git"] = up_to(kMost);
+  telemetry.log_position = up_to(kMost);
+  return made;
+}
+
+}  // namespace term::test
