@@ -26,8 +26,9 @@ inline Table table_of(Engine engine) {
 struct StoredSession {
   Owners owners;
   /// `stream.data`: the newest scrollback, at most kMaxScrollback bytes that end at
-  /// `stream.next_offset`. Written without data: the row keeps the scrollback that it has, with the
-  /// offsets of that scrollback.
+  /// `stream.next_offset`. Written without data: the row keeps the scrollback that it has (of
+  /// whichever table), with the offsets of that scrollback. Read with scrollback, the offsets are
+  /// the scrollback's; read without, those of the newest state, which may be further on.
   SessionSnapshot snapshot;
   bool operator==(const StoredSession&) const = default;
 };
@@ -49,6 +50,9 @@ struct AuditRow {
   std::string action;  ///< Method and route, or a word.
   std::string detail;  ///< What was asked for; JSON or text, no secrets.
   std::string result;  ///< `200`, or what failed.
+  /// Given by the Writer: a batch that is written again, because nobody said whether it was, has
+  /// its rows once. Empty: none. Not read back.
+  std::string key;
   bool operator==(const AuditRow&) const = default;
 };
 
@@ -80,10 +84,12 @@ struct CommandQuery {
 struct Batch {
   struct Session {
     StoredSession stored;
-    bool both_tables = false;  ///< Dual write; else the row leaves the other engine's table.
+    bool both_tables = false;  ///< Dual write; else the row leaves the other engine's table,
+    bool keep_other = false;   ///< or stays there as it is: a copy from table to table.
   };
+  /// A session may be in here twice, with data and without: the latter is the newer one.
   std::vector<Session> sessions;
-  std::vector<SessionId> ended;  ///< Rows go from both tables.
+  std::vector<SessionId> ended;  ///< Rows go from both tables, before `sessions` come.
   std::vector<ProjectRecord> projects;
   std::vector<ProjectId> ended_projects;
   std::vector<std::pair<std::string, std::string>> settings;  ///< Key, JSON text.
@@ -120,6 +126,8 @@ class Store {
   virtual Result<std::vector<FlipRow>> flips(std::size_t limit) = 0;   ///< Newest first.
   virtual Result<std::vector<AuditRow>> audit(std::size_t limit) = 0;  ///< Newest first.
   virtual Result<std::vector<CommandRow>> commands(const CommandQuery& query) = 0;
+  /// Makes what runs now fail soon. Thread: any.
+  virtual void interrupt() {}
 };
 
 /// Where a store is, from the configuration.

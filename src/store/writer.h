@@ -1,13 +1,8 @@
 #pragma once
 // The store, off the event loops: what is to be written is left here and goes in by itself.
 
-#include <atomic>
-#include <condition_variable>
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
-#include <thread>
 
 #include "store/store.h"
 
@@ -25,19 +20,22 @@ struct WriterStatus {
   std::uint64_t written = 0;  ///< Rows.
   std::uint64_t failed_batches = 0;
   std::uint64_t superseded = 0;  ///< States that a newer one replaced before they were written.
-  std::uint64_t dropped = 0;     ///< Commands given up for the bound; never anything else.
-  Millis last_write{0};          ///< How long the newest batch took.
+  std::uint64_t dropped = 0;     ///< Commands given up for the bound.
+  /// Of anything else: audit rows beyond theirs, and what stop() could not write in its time.
+  std::uint64_t lost = 0;
+  Millis last_write{0};  ///< How long the newest batch took.
   std::optional<WallTime> last_written_at;
 };
 
 /// One thread, one store. Newest state of a session wins; a failed batch is kept and tried again
 /// with back-off (100 ms doubling to 5 s), merged with what came since.
 ///
-/// Bounds: sessions by their number (a state each); flips and audit 100,000 rows; commands 100,000
-/// rows, the oldest dropped and counted.
+/// Bounds: sessions, projects, settings and flips by their number (the newest of each), and a
+/// session's scrollback: who puts it asks wants_scrollback() before. Audit and commands 100,000
+/// rows each, the oldest dropped and counted.
 ///
 /// Thread: any. Nothing here waits for the database, except stop() and flush().
-class Writer {
+class Writer final {
  public:
   using Open = std::function<Result<std::unique_ptr<Store>>()>;
   struct Setup {
@@ -46,7 +44,12 @@ class Writer {
     std::size_t batch_rows = 500;
   };
   explicit Writer(Setup setup);
-  ~Writer();
+  ~Writer();  ///< Does not wait for the database: stop() before it.
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  /// False while much waits already: states alone are to be put then.
+  bool wants_scrollback() const;
 
   void put(StoredSession session, bool both_tables);
   void ended(SessionId id);
@@ -67,6 +70,10 @@ class Writer {
   void stop(Millis limit);
 
   WriterStatus status() const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace term::store

@@ -1,0 +1,4 @@
+CREATE TABLE IF NOT EXISTS terminal_projects (
+  id text PRIMARY KEY,
+  record json NOT NULL
+);
