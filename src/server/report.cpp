@@ -7,6 +7,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include "server/cold_sessions.h"
+
+#include "server/cold_sessions.h"
+
 namespace term::server {
 
 namespace {
@@ -89,6 +93,7 @@ void merge(Report& into, Report from) {
   into.counts.ended += from.counts.ended;
   into.counts.failed += from.counts.failed;
   into.counts.lost += from.counts.lost;
+  into.counts.reopened += from.counts.reopened;
   into.connections.opened += from.connections.opened;
   into.connections.closed += from.connections.closed;
   into.connections.bad_messages += from.connections.bad_messages;
@@ -120,6 +125,7 @@ net::awaitable<Report> gather_report(Service& service, bool with_sizes) {
   Report all;
   all.by_engine = {{"legacy", 0}, {"refactored", 0}};
   for (auto& part : parts) merge(all, std::move(part));
+  if (const ColdSessions* cold = service.cold()) all.cold = cold->size();
   co_return all;
 }
 

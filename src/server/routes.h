@@ -15,5 +15,6 @@ void add_health_routes(Router& router, Service& service);    ///< /api/health/*
 void add_user_health_routes(Router& router, Service& service);
 void add_metrics_routes(Router& router, Service& service);  ///< /api/metrics/*, /metrics
 void add_restart_routes(Router& router, Service& service);  ///< /api/admin/restart
+void add_state_routes(Router& router, Service& service);    ///< /api/admin/state
 
 }  // namespace term::server

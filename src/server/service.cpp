@@ -11,15 +11,19 @@
 #include <future>
 #include <nlohmann/json.hpp>
 
+#include "server/archive.h"
+#include "server/cold_sessions.h"
 #include "server/connection.h"
 #include "server/manager.h"
 #include "server/routes.h"
+#include "server/store_location.h"
 
 namespace term::server {
 
 namespace {
 
 constexpr auto kStopLimit = std::chrono::seconds(5);
+constexpr Millis kStoreTime{5000};
 
 SessionLimits session_limits(const Config& config) {
   SessionLimits limits;
@@ -78,7 +82,8 @@ Service::Service(Config config, Parts parts)
       flips_(operations_, first_flags(config_)),
       user_(operations_, user_routes_, /*operator_port=*/false),
       operator_(operations_, operator_routes_, /*operator_port=*/true),
-      handover_(*this) {
+      handover_(*this),
+      archive_(std::make_unique<Archive>(*this)) {
   if (auto* source = dynamic_cast<HolderPtySource*>(source_.get()))
     keeper_ = std::make_unique<Keeper>(shards_, *source, config_, clock_);
   add_routes();
@@ -97,6 +102,7 @@ void Service::add_routes() {
   add_health_routes(operator_routes_, *this);
   add_metrics_routes(operator_routes_, *this);
   add_restart_routes(operator_routes_, *this);
+  add_state_routes(operator_routes_, *this);
 }
 
 namespace {
@@ -133,6 +139,19 @@ Result<void> Service::recover(const Keeper::Carried* carried) {
                  report.adopted, report.ended, report.failed.size(), report.disagreements.size(),
                  report.took.count());
   return {};
+}
+
+void Service::open_store() {
+  if (config_.state_dir.empty()) return;
+  writer_ = std::make_unique<store::Writer>(store::Writer::Setup{
+      .open = [location = store_location(config_)] { return store::open_store(location); },
+      .clock = clock_});
+  cold_ = std::make_unique<ColdSessions>(*writer_);
+  operations_.cold_are(cold_.get());
+  std::vector<SessionId> live;
+  for (std::size_t i = 0; i < shards_.size(); ++i)
+    for (const auto& session : shards_.at(i).sessions->live()) live.push_back(session->id());
+  spawn_logged(shards_.first().get_executor(), "cold", cold_->load(std::move(live)));
 }
 
 Result<void> Service::start() {
@@ -173,6 +192,7 @@ Result<void> Service::begin() {
     for (Connection* connection : shards_.at(i).connections) connection->thaw();
   }
   if (keeper_) keeper_->serve();
+  open_store();
   user_.start();
   operator_.start();
   running_ = true;
@@ -204,6 +224,7 @@ void Service::stop() {
     (void)wait_until_none(connections);
   }
   if (!keeper_) end_sessions();
+  if (writer_) writer_->stop(kStoreTime);
   shards_.stop();
   std::error_code ignored;
   if (!config_.state_dir.empty())

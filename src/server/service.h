@@ -13,8 +13,12 @@
 #include "server/keeper.h"
 #include "server/operations.h"
 #include "server/shards.h"
+#include "store/writer.h"
 
 namespace term::server {
+
+class Archive;
+class ColdSessions;
 
 /// A page of the service, as it is sent.
 struct Page {
@@ -57,6 +61,10 @@ class Service {
   Keeper* keeper() { return keeper_.get(); }  ///< Null without a holder.
   const Keeper* keeper() const { return keeper_.get(); }
   Handover& handover() { return handover_; }
+  store::Writer* writer() { return writer_.get(); }  ///< Null without a state directory.
+  ColdSessions* cold() { return cold_.get(); }       ///< Null when writer() is.
+  const ColdSessions* cold() const { return cold_.get(); }
+  Archive& archive() { return *archive_; }
   int state_lock() const { return state_lock_.get(); }
   const Config& config() const { return config_; }
   HttpServer& user_port() { return user_; }
@@ -70,6 +78,7 @@ class Service {
  private:
   void add_routes();
   void add_pages(std::span<const Page> pages);
+  void open_store();
   net::awaitable<void> tick(Shard& shard);
   net::awaitable<void> check_alive(Shard& shard);
   Result<void> recover(const Keeper::Carried* carried);
@@ -100,6 +109,9 @@ class Service {
   HttpServer operator_;
   UniqueFd state_lock_;
   Handover handover_;
+  std::unique_ptr<store::Writer> writer_;
+  std::unique_ptr<ColdSessions> cold_;
+  std::unique_ptr<Archive> archive_;
   bool running_ = false;
 };
 

@@ -31,6 +31,9 @@ void add_status(CLI::App& app, Context& context);
 void add_health(CLI::App& app, Context& context);
 void add_sessions(CLI::App& app, Context& context);
 void add_flags(CLI::App& app, Context& context);
+void add_state(CLI::App& app, Context& context);
+void add_db(CLI::App& app, Context& context);
+void add_recover_connections(CLI::App& app, Context& context);
 
 /// To stdout, as one line.
 void print(const nlohmann::json& value);

@@ -43,6 +43,9 @@ int main(int argc, char** argv) {
   add_health(app, context);
   add_sessions(app, context);
   add_flags(app, context);
+  add_state(app, context);
+  add_db(app, context);
+  add_recover_connections(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
