@@ -9,8 +9,6 @@
 
 #include "server/cold_sessions.h"
 
-#include "server/cold_sessions.h"
-
 namespace term::server {
 
 namespace {

@@ -46,7 +46,7 @@ net::awaitable<void> send_body(Transfer& transfer, boost::beast::tcp_stream& str
     }
     stream.expires_after(kIdleTime);
     if (piece->empty()) {
-      auto [ec, n] = co_await net::async_write(stream, http::make_chunk_last(), kAnswer);
+      (void)co_await net::async_write(stream, http::make_chunk_last(), kAnswer);
       co_return;
     }
     const auto bytes = net::buffer(*piece);

@@ -119,7 +119,7 @@ net::awaitable<void> attach(Attempt& attempt) {
                           : "closed with " + std::to_string(why.code) + " " + why.reason.c_str();
     co_return;
   }
-  auto [unclosed] = co_await ws.async_close(websocket::close_code::normal, kAnswer);
+  (void)co_await ws.async_close(websocket::close_code::normal, kAnswer);
 }
 
 Result<int> recover(const Context& context) {

@@ -5,9 +5,9 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "adapter/flags.h"
+#include "adapter/engines.h"
 #include "server/config.h"
-#include "server/flags_text.h"
+#include "server/flips.h"
 #include "server/store_location.h"
 #include "session/shell.h"
 #include "store/restore.h"
