@@ -35,17 +35,16 @@ Result<void> DocumentCutter::feed(std::string_view bytes) {
     const bool inside =
         place_ == Place::key || place_ == Place::in_value || place_ == Place::in_item;
     if (inside) {
-      const bool session = place_ == Place::in_item && key_ == "sessions";
-      if (session) flush(bytes);
+      // A key is told before its bytes are, however the document was cut into pieces.
+      const bool apart = place_ == Place::key || (place_ == Place::in_item && key_ == "sessions");
+      if (apart) flush(bytes);
       const auto complete = collect(bytes);
-      if (session) run = bytes;
+      if (apart) run = bytes;
       if (!complete) return complete.error();
       if (!*complete) continue;
       if (auto done = part_complete(); !done) return done;
       continue;
     }
-    const bool key_begins = place_ == Place::first_key || place_ == Place::next_key;
-    if (key_begins && bytes.front() == '"') flush(bytes);
     const Place before = place_;
     if (auto done = step(bytes.front()); !done) return done;
     // A part's first byte is the part's: collect() takes it.
@@ -165,7 +164,9 @@ Result<void> DocumentCutter::part_complete() {
   if (!name.is_string()) return wrong("the name of a field before it");
   key_ = name.get<std::string>();
   place_ = Place::colon;
-  return sink_.key(key_);
+  auto taken = sink_.key(key_);
+  if (taken) sink_.outside(text_);
+  return taken;
 }
 
 Result<void> DocumentCutter::finish() const {

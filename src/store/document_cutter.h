@@ -30,7 +30,7 @@ class DocumentCutter {
     virtual Result<void> key(const std::string& key) = 0;
     virtual Result<void> value(const std::string& key, std::string_view text) = 0;
     virtual Result<void> element(const std::string& key, std::string_view text) = 0;
-    /// Bytes that belong to no session, in order, as they are. Every key begins a new run.
+    /// Bytes that belong to no session, in order, as they are; those of a key after key().
     virtual void outside(std::string_view bytes) = 0;
   };
   explicit DocumentCutter(Sink& sink) : sink_(sink) {}

@@ -63,7 +63,8 @@ using Numbers = std::vector<std::size_t>;
 std::map<std::string, Json> sessions_of(const std::string& document) {
   std::map<std::string, Json> sessions;
   const Json json = Json::parse(document, nullptr, false);
-  for (const auto& session : json.at("sessions")) sessions[session.at("id")] = session;
+  for (const auto& session : json.at("sessions"))
+    sessions[session.at("id").get<std::string>()] = session;
   return sessions;
 }
 
