@@ -41,19 +41,23 @@ Result<void> Sessions::register_new(const NewSession& fresh, const EnginePorts& 
   return {};
 }
 
+Result<std::optional<ArenaSlot>> Sessions::claim_slot() {
+  if (arena_ == nullptr) return std::optional<ArenaSlot>{};
+  auto slot = arena_->claim();
+  if (slot) return slot;
+  return Error{Errc::limit_reached,
+               "all " + std::to_string(arena_->slots()) + " slots of the arena are taken"};
+}
+
 Result<std::shared_ptr<Session>> Sessions::open(const NewSession& fresh) {
   if (sessions_.contains(fresh.id))
     return Error{Errc::session_exists, "session " + fresh.id + " exists already"};
   const Owners owners = flags_->choose(fresh.project_id, fresh.id);
   const EnginePorts ports = engines_.of(owners);
   if (auto may = ports.streams->may_start(); !may) return may.error();
-  std::optional<ArenaSlot> slot;
-  if (arena_ != nullptr) {
-    slot = arena_->claim();
-    if (!slot)
-      return Error{Errc::limit_reached,
-                   "all " + std::to_string(arena_->slots()) + " slots of the arena are taken"};
-  }
+  const auto claimed = claim_slot();
+  if (!claimed) return claimed.error();
+  const std::optional<ArenaSlot>& slot = *claimed;
   auto registered = register_new(fresh, ports);
   if (!registered) {
     if (slot) slot->release();

@@ -24,10 +24,11 @@ struct SessionSizes {
 
 struct SessionCounts {
   std::uint64_t created = 0;
-  std::uint64_t ended = 0;    ///< By exit, close or expiry.
-  std::uint64_t failed = 0;   ///< No shell could be started.
-  std::uint64_t lost = 0;     ///< A live shell ended by us unasked. Must stay 0.
-  std::uint64_t adopted = 0;  ///< Taken over from an earlier process.
+  std::uint64_t ended = 0;     ///< By exit, close or expiry.
+  std::uint64_t failed = 0;    ///< No shell could be started.
+  std::uint64_t lost = 0;      ///< A live shell ended by us unasked. Must stay 0.
+  std::uint64_t adopted = 0;   ///< Taken over from an earlier process.
+  std::uint64_t reopened = 0;  ///< Cold: their shells were gone, and others were started.
   bool operator==(const SessionCounts&) const = default;
 };
 
@@ -90,6 +91,10 @@ class Sessions {
   /// Registers an admitted session, in `starting`, without a shell yet: viewers may attach and
   /// type. Errors: session_exists, breaker_open.
   Result<std::shared_ptr<Session>> open(const NewSession& fresh);
+  /// The same for a session whose shell is gone: goes on with its saved state and output, at
+  /// `snapshot.stream.next_offset`, under the engine of the flags. What belongs to the shell and
+  /// its viewers must be out of it already. Errors: the same, bad_snapshot.
+  Result<std::shared_ptr<Session>> reopen(SessionSnapshot snapshot);
   void started(Session& session, Pty pty);
   /// No shell: viewers are told and closed with 4000.
   void failed(Session& session, const Error& why);
@@ -140,6 +145,7 @@ class Sessions {
     WallTime stored_at{};              ///< When it got output last.
   };
   void ended(Session& session);
+  Result<std::optional<ArenaSlot>> claim_slot();
   Result<void> register_new(const NewSession& fresh, const EnginePorts& ports);
   Result<void> register_with(const Books& books, const EnginePorts& ports);
   void leave_registry(Session& session, std::string_view reason);

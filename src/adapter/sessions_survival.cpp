@@ -59,6 +59,33 @@ Result<std::shared_ptr<Session>> Sessions::adopt(Books books, ArenaSlot slot, Pt
   return session;
 }
 
+Result<std::shared_ptr<Session>> Sessions::reopen(SessionSnapshot snapshot) {
+  const SessionId id = snapshot.session.id;
+  if (sessions_.contains(id))
+    return Error{Errc::session_exists, "session " + id + " exists already"};
+  const Owners owners = flags_->choose(snapshot.session.project_id, id);
+  const EnginePorts ports = engines_.of(owners);
+  if (auto may = ports.streams->may_start(); !may) return may.error();
+  const auto slot = claim_slot();
+  if (!slot) return slot.error();
+  Session::Setup setup{id,    snapshot.session.project_id, owners,
+                       ports, sizes_.ring_bytes,           sizes_.input_bytes};
+  setup.slot = *slot;
+  setup.staging = *slot ? staging_ : nullptr;
+  setup.next_offset = snapshot.stream.next_offset;
+  setup.saved_output = std::exchange(snapshot.stream.data, std::nullopt).value_or("");
+  auto session = std::make_shared<Session>(executor_, source_, turn_, std::move(setup));
+  snapshot.stream.first_offset = session->ring().first();
+  if (auto in = register_with({.owners = owners, .snapshot = std::move(snapshot)}, ports); !in) {
+    if (*slot) (*slot)->release();
+    return in.error();
+  }
+  sessions_.emplace(id, Entry{.session = session});
+  ++counts_.reopened;
+  note(*session);
+  return session;
+}
+
 void Sessions::freeze() {
   frozen_ = true;
   for (const auto& [id, entry] : sessions_) entry.session->freeze();

@@ -156,6 +156,7 @@ Reply health(Service& service, Request) {
             {"refactored", modules_json(report.refactored.modules)},
             {"sessions",
              {{"total", report.sessions},
+              {"cold", report.cold},
               {"by_engine", report.by_engine},
               {"by_status", report.by_status}}},
             {"admission", admission_json(service.admission().rules())},

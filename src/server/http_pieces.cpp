@@ -71,6 +71,26 @@ net::awaitable<void> HttpServer::watch(std::shared_ptr<Client> client,
   if (!client->socket.is_open() || gone(fd)) pieces->stop();
 }
 
+net::awaitable<boost::system::error_code> HttpServer::send_piece(std::shared_ptr<Client> client,
+                                                                 std::string_view piece,
+                                                                 bool chunked) {
+  boost::system::error_code ec;
+  while (!ec && !piece.empty()) {  // A slow receiver has its time for each part.
+    client->expire_after(kBodyTime, client);
+    const auto part = net::buffer(piece.data(), std::min(piece.size(), kPieceBytes));
+    if (chunked) {
+      auto [failed, sent] =
+          co_await net::async_write(client->socket, http::make_chunk(part), kNoThrow);
+      ec = failed;
+    } else {
+      auto [failed, sent] = co_await net::async_write(client->socket, part, kNoThrow);
+      ec = failed;
+    }
+    piece.remove_prefix(part.size());
+  }
+  co_return ec;
+}
+
 net::awaitable<bool> HttpServer::send_pieces(std::shared_ptr<Client> client, Response response,
                                              unsigned version, bool keep) {
   const bool chunked = version >= 11;
@@ -86,8 +106,8 @@ net::awaitable<bool> HttpServer::send_pieces(std::shared_ptr<Client> client, Res
     const auto piece = co_await pieces->next();
     if (!piece) spdlog::error("http.cut peer={} ERROR {}", client->peer, piece.error().detail);
     if (!piece || !client->socket.is_open()) break;
-    client->expire_after(kBodyTime, client);
     if (piece->empty()) {
+      client->expire_after(kBodyTime, client);
       if (chunked) {
         auto [end_error, end] =
             co_await net::async_write(client->socket, http::make_chunk_last(), kNoThrow);
@@ -96,15 +116,7 @@ net::awaitable<bool> HttpServer::send_pieces(std::shared_ptr<Client> client, Res
       if (pieces->endless()) client->socket.cancel(ec);  // Ends watch().
       co_return !ec && keep && chunked;
     }
-    const auto whole = net::buffer(*piece);
-    if (chunked) {
-      auto [failed, sent] =
-          co_await net::async_write(client->socket, http::make_chunk(whole), kNoThrow);
-      ec = failed;
-    } else {
-      auto [failed, sent] = co_await net::async_write(client->socket, whole, kNoThrow);
-      ec = failed;
-    }
+    ec = co_await send_piece(client, *piece, chunked);
   }
   if (pieces->endless()) pieces->stop();
   client->drop();  // Cut, so that nobody takes the part for the whole.

@@ -125,6 +125,9 @@ class HttpServer {
                             bool keep);
   net::awaitable<bool> send_pieces(std::shared_ptr<Client> client, Response response,
                                    unsigned version, bool keep);
+  /// `piece` outlives it.
+  net::awaitable<boost::system::error_code> send_piece(std::shared_ptr<Client> client,
+                                                       std::string_view piece, bool chunked);
   /// Stops an endless response once its receiver is gone.
   net::awaitable<void> watch(std::shared_ptr<Client> client, std::shared_ptr<Pieces> pieces);
   /// Why it is not served at all; nothing when it is.

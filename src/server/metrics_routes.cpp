@@ -17,10 +17,16 @@ using Json = nlohmann::json;
 using Reply = net::awaitable<Response>;
 
 Json sessions_json(const Report& report) {
-  return {{"total", report.sessions},         {"by_status", report.by_status},
-          {"by_engine", report.by_engine},    {"created", report.counts.created},
-          {"adopted", report.counts.adopted}, {"ended", report.counts.ended},
-          {"failed", report.counts.failed},   {"lost", report.counts.lost},
+  return {{"total", report.sessions},
+          {"by_status", report.by_status},
+          {"by_engine", report.by_engine},
+          {"created", report.counts.created},
+          {"adopted", report.counts.adopted},
+          {"ended", report.counts.ended},
+          {"failed", report.counts.failed},
+          {"lost", report.counts.lost},
+          {"cold", report.cold},
+          {"reopened", report.counts.reopened},
           {"viewers", report.viewers}};
 }
 
@@ -147,6 +153,9 @@ void put_sessions(Exposition& out, const Report& report) {
   out.one("terminal_sessions_ended_total", "counter", "Sessions ended.", report.counts.ended);
   out.one("terminal_sessions_failed_total", "counter", "Sessions without a shell.",
           report.counts.failed);
+  out.one("terminal_sessions_cold", "gauge", "Sessions stored and not live.", report.cold);
+  out.one("terminal_sessions_reopened_total", "counter", "Cold sessions that got a new shell.",
+          report.counts.reopened);
   out.one("terminal_sessions_lost_total", "counter", "Sessions lost; must stay 0.",
           report.counts.lost);
 }

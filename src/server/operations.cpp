@@ -6,6 +6,8 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
 
+#include "server/cold_sessions.h"
+#include "session/cold.h"
 #include "session/shell.h"
 
 namespace term::server {
@@ -16,6 +18,26 @@ Result<SessionRecord> record_of(Shard& shard, const SessionId& id) {
   auto session = shard.sessions->find(id);
   if (!session) return no_such_session(id);
   return session->sessions().find(id);
+}
+
+/// Where, how large and whose: as it was saved.
+OpenRequest reopening(OpenRequest request, const SessionSnapshot& saved) {
+  request.project = saved.session.project_id;
+  request.path = saved.session.current_path;
+  request.size = saved.session.window;
+  request.tab_name = saved.session.tab_name;
+  return request;
+}
+
+SessionSnapshot cold_snapshot(const SessionSnapshot& saved, const NewSession& fresh, WallTime now) {
+  const std::string note =
+      cold_note(saved.session.last_activity, fresh.current_path, saved.session.current_path);
+  SessionSnapshot snapshot = made_cold(saved, note, now);
+  snapshot.session.focused = fresh.focused;
+  snapshot.session.shell = fresh.shell;
+  snapshot.session.args = fresh.args;
+  snapshot.session.current_path = fresh.current_path;
+  return snapshot;
 }
 
 }  // namespace
@@ -51,19 +73,15 @@ net::awaitable<Result<Opened>> Operations::open(Shard& shard, OpenRequest reques
     const auto other = it->second;  // Kept alive while we wait.
     co_await other->wait();
   }
-  if (!request.create) co_return no_such_session(request.id);
-  if (auto admitted = shard.admission->admit(request.id); !admitted) {
-    ++shard.counts.not_admitted;
-    co_return admitted.error();
-  }
   const auto started = std::chrono::steady_clock::now();
   const auto done = std::make_shared<Signal>(shard.io.get_executor());
   const SessionId id = request.id;
   shard.creating.emplace(id, done);
-  auto result = co_await make(shard, std::move(request));
+  auto result = co_await open_absent(shard, std::move(request));
   shard.creating.erase(id);
   done->notify_all();
   const auto took = std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - started);
+  if (!result && result.error().code == Errc::no_such_session) co_return result;
   // A refusal is an answer, not a failure.
   const bool ok = result.has_value() ||
                   (result.error().code != Errc::no_shell && result.error().code != Errc::os_error);
@@ -71,7 +89,28 @@ net::awaitable<Result<Opened>> Operations::open(Shard& shard, OpenRequest reques
   co_return result;
 }
 
-net::awaitable<Result<Opened>> Operations::make(Shard& shard, OpenRequest request) {
+net::awaitable<Result<Opened>> Operations::open_absent(Shard& shard, OpenRequest request) {
+  Saved saved;
+  if (cold_ != nullptr && cold_->has(request.id)) {
+    auto stored = co_await cold_->fetch(request.id);
+    if (!stored) co_return stored.error();
+    if (*stored) saved = std::make_shared<const SessionSnapshot>(std::move(**stored));
+  }
+  if (!saved) {
+    if (!request.create) co_return no_such_session(request.id);
+    if (auto admitted = shard.admission->admit(request.id); !admitted) {
+      ++shard.counts.not_admitted;
+      co_return admitted.error();
+    }
+  }
+  if (saved) request = reopening(std::move(request), *saved);
+  const SessionId id = request.id;
+  auto opened = co_await make(shard, std::move(request), saved);
+  if (cold_ != nullptr && opened) cold_->opened(id);
+  co_return opened;
+}
+
+net::awaitable<Result<Opened>> Operations::make(Shard& shard, OpenRequest request, Saved saved) {
   const std::size_t others = shards_.reserve();
   const Engine engine = shard.sessions->flags().choose(request.project, request.id).sessions;
   auto admit = [ask = AdmitRequest{request.project, request.id, others, request.tab_name},
@@ -81,7 +120,7 @@ net::awaitable<Result<Opened>> Operations::make(Shard& shard, OpenRequest reques
     shards_.release();
     co_return admission.error();
   }
-  auto opened = co_await start(shard, request, *admission);
+  auto opened = co_await start(shard, request, *admission, saved);
   if (!opened && !shard.sessions->find(request.id) && opened.error().code != Errc::no_shell &&
       opened.error().code != Errc::os_error) {
     left(request.project, request.id);  // It never got into the registry.
@@ -105,7 +144,7 @@ net::awaitable<Result<Pty>> Operations::spawn(PtyRequest request) {
 }
 
 net::awaitable<Result<Opened>> Operations::start(Shard& shard, OpenRequest request,
-                                                 Admission admission) {
+                                                 Admission admission, Saved saved) {
   auto shell = choose_shell(environment_);
   const std::string directory = choose_directory(request.path, environment_);
   NewSession fresh;
@@ -118,11 +157,13 @@ net::awaitable<Result<Opened>> Operations::start(Shard& shard, OpenRequest reque
   fresh.focused = admission.focused;
   fresh.current_path = directory;
   fresh.window = request.size;
+  if (saved) fresh.environment = saved->session.environment;
   if (shell) {
     fresh.shell = shell->path;
     fresh.args = shell->args;
   }
-  auto opened = shard.sessions->open(fresh);
+  auto opened = saved ? shard.sessions->reopen(cold_snapshot(*saved, fresh, clock_()))
+                      : shard.sessions->open(fresh);
   if (!opened) co_return opened.error();
   const std::shared_ptr<Session> session = std::move(*opened);
   if (!shell) {
@@ -147,7 +188,7 @@ net::awaitable<Result<Opened>> Operations::start(Shard& shard, OpenRequest reque
     co_return pty.error();
   }
   shard.sessions->started(*session, std::move(*pty));
-  co_return Opened{.session = session, .created = true};
+  co_return Opened{.session = session, .created = saved == nullptr, .reopened = saved != nullptr};
 }
 
 net::awaitable<Result<SessionRecord>> Operations::create(OpenRequest request) {
@@ -155,7 +196,8 @@ net::awaitable<Result<SessionRecord>> Operations::create(OpenRequest request) {
   const SessionId id = request.id;
   auto opened = co_await shards_.run(shard, open(shard, std::move(request)));
   if (!opened) co_return opened.error();
-  if (!opened->created) co_return Error{Errc::session_exists, "session " + id + " exists already"};
+  if (!opened->created && !opened->reopened)
+    co_return Error{Errc::session_exists, "session " + id + " exists already"};
   // The session belongs to its shard: let go of it there.
   auto get = [session = std::move(opened->session)](Shard&) mutable {
     const auto mine = std::move(session);
@@ -188,7 +230,10 @@ net::awaitable<Result<void>> Operations::close(SessionId id, std::string reason)
     if (!session) return no_such_session(id);
     return shard.sessions->close(*session, reason, 4001);
   };
-  co_return co_await shards_.on(shards_.of(id), std::move(end));
+  auto ended = co_await shards_.on(shards_.of(id), std::move(end));
+  // A cold one has no shell to end: what is stored of it goes.
+  if (!ended && cold_ != nullptr && cold_->end(id)) co_return Result<void>{};
+  co_return ended;
 }
 
 net::awaitable<Result<void>> Operations::rename(SessionId id, std::string name) {

@@ -13,6 +13,8 @@
 
 namespace term::server {
 
+class ColdSessions;
+
 struct OpenRequest {
   SessionId id;  ///< Valid; see make_session_id().
   ProjectId project;
@@ -30,6 +32,7 @@ struct OpenRequest {
 struct Opened {
   std::shared_ptr<Session> session;
   bool created = false;
+  bool reopened = false;  ///< It was cold: saved output, a new shell.
 };
 
 /// Thread: any shard's, where a comment does not say more. Every coroutine takes its arguments by
@@ -39,9 +42,11 @@ class Operations {
   Operations(Shards& shards, PtySource& source, const Config& config, Clock clock);
 
   /// Finds the session or makes it: admission on the project's home shard, the registry, the shell.
-  /// Two at once get one session. Call on the session's own shard.
+  /// Two at once get one session. Call on the session's own shard. One that is not live but stored
+  /// gets a new shell behind its saved output, whatever `create` says.
   /// Errors: no_such_session (create is false), maintenance and not_admitted (only of a session that
-  /// would be new), limit_reached, rate_limited, breaker_open, no_shell, os_error.
+  /// would be new), limit_reached, rate_limited, breaker_open, no_shell, os_error;
+  /// store_unavailable when it is stored and cannot be read.
   net::awaitable<Result<Opened>> open(Shard& shard, OpenRequest request);
 
   /// The same from anywhere; gives the new session's record.
@@ -72,6 +77,10 @@ class Operations {
   /// Sessions whose projects have not heard yet that they left. Thread: any.
   std::size_t leaving() const { return leaving_.load(); }
 
+  /// Sessions that are stored and not live; nothing while there is no store. Before the loops run.
+  void cold_are(ColdSessions* cold) { cold_ = cold; }
+  ColdSessions* cold() const { return cold_; }
+
   Shards& shards() { return shards_; }
   PtySource& source() { return source_; }
   PaintThread& painter() { return painter_; }
@@ -79,8 +88,12 @@ class Operations {
   WallTime now() const { return clock_(); }
 
  private:
-  net::awaitable<Result<Opened>> make(Shard& shard, OpenRequest request);
-  net::awaitable<Result<Opened>> start(Shard& shard, OpenRequest request, Admission admission);
+  /// `saved`: of a cold session; null for a new one.
+  using Saved = std::shared_ptr<const SessionSnapshot>;
+  net::awaitable<Result<Opened>> open_absent(Shard& shard, OpenRequest request);
+  net::awaitable<Result<Opened>> make(Shard& shard, OpenRequest request, Saved saved);
+  net::awaitable<Result<Opened>> start(Shard& shard, OpenRequest request, Admission admission,
+                                       Saved saved);
   net::awaitable<Result<Pty>> spawn(PtyRequest request);
   net::awaitable<void> leave(ProjectId project, SessionId id);
   net::awaitable<void> apply_focus(FocusUpdate update);
@@ -93,6 +106,7 @@ class Operations {
   std::map<std::string, std::string> environment_;
   std::atomic<std::size_t> leaving_{0};
   PaintThread painter_;
+  ColdSessions* cold_ = nullptr;
 };
 
 /// Spawns a coroutine root; what escapes it is logged with `what`.

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "server/flip_json.h"
+#include "server/store_location.h"
 #include "server/store_lock.h"
 
 namespace term::server {
@@ -26,7 +27,7 @@ class Opener {
  public:
   explicit Opener(const Config& config)
       : lock_path_(config.state_dir / "store.lock"),
-        place_{config.database_url.value_or(""), (config.state_dir / "terminal.db").string()} {}
+        place_(store_location(config)) {}
 
   Result<std::unique_ptr<store::Store>> open() {
     if (!lock_) {

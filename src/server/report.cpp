@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "server/cold_sessions.h"
+
 namespace term::server {
 
 namespace {
@@ -62,6 +64,7 @@ void add(adapter::SessionCounts& into, const adapter::SessionCounts& from) {
   into.ended += from.ended;
   into.failed += from.failed;
   into.lost += from.lost;
+  into.reopened += from.reopened;
 }
 
 double error_rate_of(const TelemetryTotals& telemetry) {
@@ -156,6 +159,7 @@ net::awaitable<Report> gather_report(Service& service, bool with_sizes) {
   Report all;
   all.by_engine = {{"legacy", 0}, {"refactored", 0}};
   for (auto& part : parts) merge(all, std::move(part));
+  if (const ColdSessions* cold = service.cold()) all.cold = cold->size();
   co_return all;
 }
 

@@ -28,6 +28,7 @@ struct Report {
   EngineReport legacy;
   EngineReport refactored;
   std::size_t sessions = 0;
+  std::size_t cold = 0;                          ///< Stored and not live.
   std::map<std::string, std::size_t> by_status;  ///< Canonical names.
   std::map<std::string, std::size_t> by_engine;  ///< By who serves the streams.
   std::map<ProjectId, std::size_t> by_project;

@@ -19,5 +19,6 @@ void add_admission_routes(Router& router, Service& service);  ///< maintenance, 
 void add_audit_routes(Router& router, Service& service);      ///< /api/admin/audit
 void add_event_routes(Router& router, Service& service);      ///< /api/events
 void add_restart_routes(Router& router, Service& service);    ///< /api/admin/restart
+void add_state_routes(Router& router, Service& service);      ///< /api/admin/state
 
 }  // namespace term::server

@@ -11,6 +11,8 @@
 #include <future>
 #include <nlohmann/json.hpp>
 
+#include "server/archive.h"
+#include "server/cold_sessions.h"
 #include "server/connection.h"
 #include "server/flags_text.h"
 #include "server/manager.h"
@@ -93,7 +95,8 @@ Service::Service(Config config, Parts parts)
       admission_(operations_),
       user_(operations_, user_routes_, /*operator_port=*/false),
       operator_(operations_, operator_routes_, /*operator_port=*/true),
-      handover_(*this) {
+      handover_(*this),
+      archive_(std::make_unique<Archive>(*this)) {
   if (auto* source = dynamic_cast<HolderPtySource*>(source_.get()))
     keeper_ = std::make_unique<Keeper>(shards_, *source, config_, clock_);
   monitor_ = std::make_unique<Monitor>(*this);
@@ -119,6 +122,7 @@ void Service::add_routes() {
   add_restart_routes(operator_routes_, *this);
   add_session_routes(operator_routes_, *this);
   add_audit_routes(operator_routes_, *this);
+  add_state_routes(operator_routes_, *this);
 }
 
 namespace {
@@ -157,6 +161,16 @@ Result<void> Service::recover(const Keeper::Carried* carried) {
                  report.adopted, report.ended, report.failed.size(), report.disagreements.size(),
                  report.took.count());
   return {};
+}
+
+void Service::load_cold() {
+  if (!persistence_) return;
+  cold_ = std::make_unique<ColdSessions>(persistence_->writer());
+  operations_.cold_are(cold_.get());
+  std::vector<SessionId> live;
+  for (std::size_t i = 0; i < shards_.size(); ++i)
+    for (const auto& session : shards_.at(i).sessions->live()) live.push_back(session->id());
+  spawn_logged(shards_.first().get_executor(), "cold", cold_->load(std::move(live)));
 }
 
 Result<void> Service::start() {
@@ -198,6 +212,7 @@ Result<void> Service::begin() {
     for (Connection* connection : shards_.at(i).connections) connection->thaw();
   }
   if (keeper_) keeper_->serve();
+  load_cold();
   user_.start();
   operator_.start();
   running_ = true;

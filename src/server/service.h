@@ -15,10 +15,13 @@
 #include "server/operations.h"
 #include "server/persistence.h"
 #include "server/shards.h"
+#include "store/writer.h"
 
 namespace term::server {
 
 class Monitor;
+class Archive;
+class ColdSessions;
 
 /// A page of the service, as it is sent.
 struct Page {
@@ -66,6 +69,11 @@ class Service {
   Persistence* persistence() { return persistence_.get(); }  ///< Null without a state directory.
   const Persistence* persistence() const { return persistence_.get(); }
   Handover& handover() { return handover_; }
+  /// Null without a state directory.
+  store::Writer* writer() { return persistence_ ? &persistence_->writer() : nullptr; }
+  ColdSessions* cold() { return cold_.get(); }       ///< Null when writer() is.
+  const ColdSessions* cold() const { return cold_.get(); }
+  Archive& archive() { return *archive_; }
   int state_lock() const { return state_lock_.get(); }
   const Config& config() const { return config_; }
   HttpServer& user_port() { return user_; }
@@ -79,6 +87,7 @@ class Service {
  private:
   void add_routes();
   void add_pages(std::span<const Page> pages);
+  void load_cold();
   net::awaitable<void> tick(Shard& shard);
   net::awaitable<void> check_alive(Shard& shard);
   Result<void> recover(const Keeper::Carried* carried);
@@ -123,6 +132,8 @@ class Service {
   HttpServer operator_;
   UniqueFd state_lock_;
   Handover handover_;
+  std::unique_ptr<ColdSessions> cold_;
+  std::unique_ptr<Archive> archive_;
   bool running_ = false;
   bool stored_known_ = false;    ///< What an earlier process left in the store was read.
   bool flags_restored_ = false;  ///< From the arena: they are newer than the store's.

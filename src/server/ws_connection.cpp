@@ -193,7 +193,9 @@ net::awaitable<bool> WsConnection::attach(AttachCommand command) {
     from = *command.output;
   }
   const bool met = session_->has_met(command.client);
-  const bool missing = counted && command.output && from < ring.first();
+  // A client may have seen more than was saved before its shell was lost: it begins anew, too.
+  const bool lost = session_->cold() && !met && from > until;
+  const bool missing = counted && command.output && (from < ring.first() || lost);
   if (missing) from = safe_replay_start(ring, ring.first());
   if (auto placed = place_viewer(command, from); !placed) {
     co_await fail_attach(placed.error());
@@ -210,6 +212,7 @@ net::awaitable<bool> WsConnection::attach(AttachCommand command) {
   Attached info = describe(command, opened->created, std::move(replay), until);
   // The service process changed since this client was here: its shell has outlived that.
   if (session_->adopted() && !met) info.tier = "live";
+  if (session_->cold() && !met) info.tier = "cold";
   info.output = from;
   if (auto project = info.session.project_id; !project.empty())
     info.all_focused = co_await operations_.focused(std::move(project));

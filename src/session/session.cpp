@@ -52,8 +52,11 @@ Session::Session(const net::any_io_executor& executor, PtySource& source, Turn& 
       kill_timer_(executor),
       room_(executor),
       input_room_(executor),
-      adopted_(setup.adopted) {
-  if (ring_.next() == setup.next_offset && setup.next_offset > 0 && !setup.slot)
+      adopted_(setup.adopted),
+      cold_(setup.saved_output.has_value()) {
+  if (setup.saved_output)
+    put_saved(*setup.saved_output, setup.next_offset);
+  else if (ring_.next() == setup.next_offset && setup.next_offset > 0 && !setup.slot)
     modes_->restart(setup.next_offset);
 }
 
@@ -367,23 +370,5 @@ void Session::tell(const std::function<void(ViewerNews&)>& put, const Viewer* ex
     viewer->wake.notify_all();
   }
 }
-
-Result<SessionSnapshot> Session::snapshot(bool with_data) const {
-  auto session = sessions().export_session(id_);
-  if (!session) return session.error();
-  auto stream = streams().export_session(id_);
-  if (!stream) return stream.error();
-  auto telemetry_share = telemetry().export_session(id_);
-  if (!telemetry_share) return telemetry_share.error();
-  SessionSnapshot snapshot{std::move(*session), std::move(*stream), std::move(*telemetry_share)};
-  if (with_data) snapshot.stream.data = ring_.copy(ring_.first(), ring_.size());
-  return snapshot;
-}
-
-void Session::wake_viewers() {
-  for (Viewer* viewer : viewers_) viewer->wake.notify_all();
-}
-
-void Session::progress() { room_.notify_all(); }
 
 }  // namespace term

@@ -90,6 +90,9 @@ class Session : public std::enable_shared_from_this<Session> {
     std::optional<ArenaSlot> slot;
     Staging* staging = nullptr;  ///< The shard's; set if `slot` is.
     bool adopted = false;        ///< An earlier service process had it.
+    /// A new shell behind output of before: the bytes that end at `next_offset`. The ring, and the
+    /// slot if there is one, are empty then.
+    std::optional<std::string> saved_output;
   };
   Session(const net::any_io_executor& executor, PtySource& source, Turn& turn, Setup setup);
   ~Session();
@@ -127,6 +130,8 @@ class Session : public std::enable_shared_from_this<Session> {
   const std::optional<ArenaSlot>& slot() const { return slot_; }
   int pty_fd() const { return pty_.fd.get(); }
   bool adopted() const { return adopted_; }
+  /// Its first shell is gone and this one was started in its place (DESIGN.md 8).
+  bool cold() const { return cold_; }
   /// Might a client come back for the last bytes and how it ended? Not once one was told.
   bool is_awaited() const { return !told_end_ && (adopted_ || !numbered_.empty()); }
   void told_end() { told_end_ = true; }
@@ -186,6 +191,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void write_input();
   void apply_window(WindowSize size, const std::string& client);
   void finish();
+  void put_saved(std::string_view output, Offset next);
   bool watches(std::string_view client) const;
   void wake_viewers();
   void progress();
@@ -222,6 +228,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool forgotten_ = false;
   bool told_end_ = false;
   const bool adopted_;
+  const bool cold_;
 };
 
 }  // namespace term

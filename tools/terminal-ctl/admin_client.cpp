@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "exchange.h"
 #include "server/config.h"
 #include "server/json_read.h"
 #include "session/shell.h"
@@ -28,8 +29,6 @@ namespace http = boost::beast::http;
 using Json = nlohmann::json;
 using Response = http::response<http::string_body>;
 
-/// Errors come back as values. Not `deferred`: Beast's stream of Boost 1.81 cannot say its result.
-constexpr auto kAnswer = net::as_tuple(net::use_awaitable);
 constexpr std::uint64_t kMaxAnswer = 256ULL * 1024 * 1024;
 
 /// The configuration of a service started here; nothing if it would refuse it.
@@ -67,28 +66,9 @@ struct Exchange {
 /// `exchange` outlives it: the caller runs the loop until the end.
 net::awaitable<void> carry_out(Exchange& exchange) {
   boost::beast::tcp_stream stream(co_await net::this_coro::executor);
-  boost::system::error_code bad_address;
-  const auto address = net::ip::make_address(exchange.host, bad_address);
-  net::ip::tcp::resolver resolver(stream.get_executor());
-  net::ip::tcp::resolver::results_type places;
-  if (bad_address) {
-    auto [ec, found] =
-        co_await resolver.async_resolve(exchange.host, std::to_string(exchange.port), kAnswer);
-    if (ec) {
-      exchange.failure = ec.message();
-      co_return;
-    }
-    places = found;
-  } else {
-    places = net::ip::tcp::resolver::results_type::create(
-        net::ip::tcp::endpoint(address, exchange.port), exchange.host, "");
-  }
-  stream.expires_after(std::min(exchange.at_most, Millis(5000)));
-  auto [refused, endpoint] = co_await stream.async_connect(places, kAnswer);
-  if (refused) {
-    exchange.failure = refused.message();
-    co_return;
-  }
+  exchange.failure = co_await connect(stream, exchange.host, exchange.port,
+                                      std::min(exchange.at_most, Millis(5000)));
+  if (!exchange.failure.empty()) co_return;
   exchange.connected = true;
   stream.expires_after(exchange.at_most);
   auto [unsent, sent] = co_await http::async_write(stream, exchange.request, kAnswer);
@@ -103,6 +83,25 @@ net::awaitable<void> carry_out(Exchange& exchange) {
 }
 
 }  // namespace
+
+net::awaitable<std::string> connect(boost::beast::tcp_stream& stream, std::string host,
+                                    std::uint16_t port, Millis at_most) {
+  boost::system::error_code bad_address;
+  const auto address = net::ip::make_address(host, bad_address);
+  net::ip::tcp::resolver resolver(stream.get_executor());
+  net::ip::tcp::resolver::results_type places;
+  if (bad_address) {
+    auto [ec, found] = co_await resolver.async_resolve(host, std::to_string(port), kAnswer);
+    if (ec) co_return ec.message();
+    places = found;
+  } else {
+    places = net::ip::tcp::resolver::results_type::create(net::ip::tcp::endpoint(address, port),
+                                                          host, "");
+  }
+  stream.expires_after(at_most);
+  auto [refused, endpoint] = co_await stream.async_connect(places, kAnswer);
+  co_return refused ? refused.message() : std::string{};
+}
 
 std::filesystem::path state_dir(const Context& context) {
   if (!context.state_dir.empty()) return std::filesystem::absolute(context.state_dir);
@@ -183,10 +182,7 @@ Result<AdminClient::Answer> AdminClient::ask(const std::string& method, const st
   request.method_string(method);
   request.target(target);
   request.version(11);
-  request.set(http::field::host, "localhost:" + std::to_string(service_.http_port));
-  request.set(http::field::connection, "close");
-  if (!token_.empty()) request.set(http::field::authorization, "Bearer " + token_);
-  if (method != "GET") request.set(http::field::content_type, "application/json");
+  for (const auto& [name, value] : fields(method)) request.set(name, value);
   request.body() = std::move(body);
   request.prepare_payload();
   net::io_context loop(1);
@@ -196,25 +192,45 @@ Result<AdminClient::Answer> AdminClient::ask(const std::string& method, const st
   });
   loop.run();
 
-  const std::string service = "process " + std::to_string(service_.pid) + " at " + service_.host +
-                              ":" + std::to_string(service_.http_port);
-  if (!exchange.response && !exchange.connected)
-    return Error{Errc::os_error, "cannot reach " + service + ": " + exchange.failure +
-                                     ". Is it in another container or network namespace?"};
-  if (!exchange.response)
-    return Error{Errc::os_error, "no answer from " + service + ": " + exchange.failure};
+  if (!exchange.response) return unanswered(exchange.failure, exchange.connected);
   Answer answer{.status = exchange.response->result_int(),
                 .text = std::move(exchange.response->body())};
+  if (auto judged = judge(answer, target); !judged) return judged.error();
+  return answer;
+}
+
+std::string AdminClient::name() const {
+  return "process " + std::to_string(service_.pid) + " at " + service_.host + ":" +
+         std::to_string(service_.http_port);
+}
+
+std::vector<std::pair<std::string, std::string>> AdminClient::fields(
+    const std::string& method) const {
+  std::vector<std::pair<std::string, std::string>> all{
+      {"Host", "localhost:" + std::to_string(service_.http_port)}, {"Connection", "close"}};
+  if (!token_.empty()) all.emplace_back("Authorization", "Bearer " + token_);
+  if (method != "GET") all.emplace_back("Content-Type", "application/json");
+  return all;
+}
+
+Error AdminClient::unanswered(const std::string& failure, bool connected) const {
+  if (!connected)
+    return {Errc::os_error, "cannot reach " + name() + ": " + failure +
+                                ". Is it in another container or network namespace?"};
+  return {Errc::os_error, "no answer from " + name() + ": " + failure};
+}
+
+Result<void> AdminClient::judge(const Answer& answer, const std::string& target) const {
   if (answer.status == 401)
     return Error{
         Errc::not_permitted,
         token_.empty()
-            ? service + " asks for a token: put its TERMINAL_ADMIN_TOKEN into the environment"
-            : service + " refuses TERMINAL_ADMIN_TOKEN of this environment: it has another"};
+            ? name() + " asks for a token: put its TERMINAL_ADMIN_TOKEN into the environment"
+            : name() + " refuses TERMINAL_ADMIN_TOKEN of this environment: it has another"};
   if (answer.status == 404 && answer.error().starts_with("no such route"))
-    return Error{Errc::bad_argument, service + " (version " + service_.version + ") has no " +
+    return Error{Errc::bad_argument, name() + " (version " + service_.version + ") has no " +
                                          target + ": it is older than this tool"};
-  return answer;
+  return {};
 }
 
 }  // namespace term::ctl

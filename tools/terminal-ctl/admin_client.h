@@ -5,9 +5,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "command.h"
 
@@ -50,9 +54,24 @@ class AdminClient {
   Result<Answer> post(const std::string& target, const nlohmann::json& body,
                       Millis at_most = Millis(60'000));
 
+  /// Takes an answer's bytes as they come; false = it wants no more.
+  using Take = std::function<bool(std::string_view)>;
+  /// GET of any size. With status 200 its body went to `take`, else it is in the answer.
+  /// Errors: those of get(); os_error when it broke off.
+  Result<Answer> download(const std::string& target, const Take& take);
+  /// Gives a request's next bytes; none at its end.
+  using Give = std::function<Result<std::string>()>;
+  /// POST of any size. An answer that comes before the end ends it. Errors: those of post(), and
+  /// of `give`: then nothing was changed, since the service never saw the end.
+  Result<Answer> upload(const std::string& target, const Give& give, Millis at_most);
+
  private:
   Result<Answer> ask(const std::string& method, const std::string& target, std::string body,
                      Millis at_most);
+  std::string name() const;  ///< For error messages.
+  std::vector<std::pair<std::string, std::string>> fields(const std::string& method) const;
+  Error unanswered(const std::string& failure, bool connected) const;
+  Result<void> judge(const Answer& answer, const std::string& target) const;
 
   ServiceInfo service_;
   std::string token_;

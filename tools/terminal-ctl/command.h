@@ -33,6 +33,10 @@ void add_sessions(CLI::App& app, Context& context);
 void add_flags(CLI::App& app, Context& context);
 void add_api(CLI::App& app, Context& context);
 void add_monitor(CLI::App& app, Context& context);
+void add_state(CLI::App& app, Context& context);
+void add_db(CLI::App& app, Context& context);
+void add_db_file(CLI::App& db, Context& context);
+void add_recover_connections(CLI::App& app, Context& context);
 
 /// To stdout, as one line.
 void print(const nlohmann::json& value);

@@ -45,6 +45,9 @@ int main(int argc, char** argv) {
   add_flags(app, context);
   add_api(app, context);
   add_monitor(app, context);
+  add_state(app, context);
+  add_db(app, context);
+  add_recover_connections(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

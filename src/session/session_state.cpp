@@ -1,0 +1,38 @@
+// A session as a value: taken out of it, and put behind a new shell.
+
+#include "session/session.h"
+
+namespace term {
+
+void Session::put_saved(std::string_view output, Offset next) {
+  if (output.size() > ring_.capacity()) output.remove_prefix(output.size() - ring_.capacity());
+  const Offset first = next - output.size();
+  if (slot_) {
+    slot_->header().first.store(first);
+    slot_->header().next.store(first);
+  } else {
+    ring_ = OutputRing(ring_.capacity(), first);
+  }
+  modes_->restart(first);
+  ring_.append(output);
+}
+
+Result<SessionSnapshot> Session::snapshot(bool with_data) const {
+  auto session = sessions().export_session(id_);
+  if (!session) return session.error();
+  auto stream = streams().export_session(id_);
+  if (!stream) return stream.error();
+  auto telemetry_share = telemetry().export_session(id_);
+  if (!telemetry_share) return telemetry_share.error();
+  SessionSnapshot snapshot{std::move(*session), std::move(*stream), std::move(*telemetry_share)};
+  if (with_data) snapshot.stream.data = ring_.copy(ring_.first(), ring_.size());
+  return snapshot;
+}
+
+void Session::wake_viewers() {
+  for (Viewer* viewer : viewers_) viewer->wake.notify_all();
+}
+
+void Session::progress() { room_.notify_all(); }
+
+}  // namespace term
