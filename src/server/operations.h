@@ -40,8 +40,8 @@ class Operations {
 
   /// Finds the session or makes it: admission on the project's home shard, the registry, the shell.
   /// Two at once get one session. Call on the session's own shard.
-  /// Errors: no_such_session (create is false), maintenance and not_admitted (only of a session that
-  /// would be new), limit_reached, rate_limited, breaker_open, no_shell, os_error.
+  /// Errors: no_such_session (create is false), maintenance and not_admitted (only of a session
+  /// that would be new), limit_reached, rate_limited, breaker_open, no_shell, os_error.
   net::awaitable<Result<Opened>> open(Shard& shard, OpenRequest request);
 
   /// The same from anywhere; gives the new session's record.
