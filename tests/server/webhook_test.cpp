@@ -271,7 +271,8 @@ TEST(Webhook, OfAServiceHearsOfMaintenanceAndRollbacksAndIsShownNowhere) {
   server.flags({{"terminal_refactor", false}, {"force", true}, {"reason", "INC-12"}});
   ASSERT_TRUE(eventually([&] { return receiver.bodies().size() == 3; }));
   const auto field = [&](std::size_t n, const std::string& title) {
-    for (const Json& f : receiver.bodies().at(n).at("attachments").at(0).at("fields"))
+    const Json body = receiver.bodies().at(n);
+    for (const Json& f : body.at("attachments").at(0).at("fields"))
       if (f.at("title") == title) return f.at("value").get<std::string>();
     return std::string{};
   };
