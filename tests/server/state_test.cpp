@@ -82,8 +82,8 @@ SessionSnapshot saved(const SessionId& id, const std::string& output) {
   record.window = {.rows = 33, .cols = 111};
   snapshot.stream.window = record.window;
   snapshot.stream.data = output;
-  snapshot.stream.first_offset = 1000;
-  snapshot.stream.next_offset = 1000 + output.size();
+  snapshot.stream.first_offset = 0;
+  snapshot.stream.next_offset = output.size();
   return snapshot;
 }
 
@@ -231,7 +231,7 @@ TEST_P(Cold, OpeningItShowsItsOutputSaysSoAndStartsAShellWhereItWas) {
   const Json attached = viewer.attached();
   ASSERT_TRUE(attached.is_object());
   EXPECT_EQ(attached.at("tier"), "cold");
-  EXPECT_EQ(attached.at("output"), 1000);
+  EXPECT_EQ(attached.at("output"), 0);
   EXPECT_EQ(attached.at("engine").at("streams"), std::string(term::to_string(GetParam())));
   EXPECT_EQ(attached.at("session").at("cols"), 111);
   EXPECT_EQ(attached.at("session").at("rows"), 33);
@@ -250,7 +250,7 @@ TEST_P(Cold, OpeningItShowsItsOutputSaysSoAndStartsAShellWhereItWas) {
 
   // What was counted before is counted on.
   const Json exported = sessions_of(place_.exported("?session=c")).at("c");
-  EXPECT_EQ(exported.at("output").at("firstOffset"), 1000);
+  EXPECT_EQ(exported.at("output").at("firstOffset"), 0);
   const auto bytes = base64_decode(exported.at("output").at("data").get<std::string>());
   ASSERT_TRUE(bytes);
   EXPECT_TRUE(bytes->starts_with("what was printed before\r\n"));
@@ -275,7 +275,7 @@ TEST_P(Cold, AClientThatSawMoreThanWasSavedBeginsAnew) {
   place_.restored(document({saved("c", "saved output\r\n")}));
   NativeClient client(server(), "c", {.client = "old", .output = 500'000, .input = 77});
   EXPECT_EQ(client.attached().at("tier"), "cold");
-  EXPECT_EQ(client.attached().at("output"), 1000);
+  EXPECT_EQ(client.attached().at("output"), 0);
   EXPECT_TRUE(client.message("gap"));
   client.type("echo works-$((6*7))\n");
   EXPECT_TRUE(client.sees("works-42")) << client.output();
@@ -322,15 +322,15 @@ TEST_F(ColdWithHolder, OnceItHasAShellItLivesOnOverARestart) {
   run("c", "echo mine-$$-$((1+1))", "-2", {.client = "me"});
   const SessionView before = session("c");
   ASSERT_TRUE(before.snapshot.stream.data->starts_with(output + "\r\nthe end\r\n"));
-  EXPECT_EQ(before.snapshot.stream.first_offset, 1000U);
+  EXPECT_EQ(before.snapshot.stream.first_offset, 0U);
   restart();
   const SessionView after = session("c");
   EXPECT_EQ(after.snapshot.stream.pid, before.snapshot.stream.pid);
-  EXPECT_EQ(after.snapshot.stream.first_offset, 1000U);
+  EXPECT_EQ(after.snapshot.stream.first_offset, 0U);
   EXPECT_TRUE(after.snapshot.stream.data->starts_with(*before.snapshot.stream.data));
   NativeClient client(server(), "c", {.client = "me"});
   EXPECT_EQ(client.attached().at("tier"), "live");
-  EXPECT_EQ(client.attached().at("output"), 1000);
+  EXPECT_EQ(client.attached().at("output"), 0);
   EXPECT_EQ(server().json("/api/health/terminal").at("sessions").at("cold"), 0);
 }
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "adapter/engines.h"
@@ -50,6 +51,14 @@ Result<store::CheckedDocument> check(const Context& context, const AdminClient::
 Result<std::unique_ptr<store::Store>> open_offline(const Context& context, bool migrate) {
   const auto config = configuration(context);
   if (!config) return config.error();
+  if (migrate) {  // A machine of which no service has run yet.
+    std::error_code ec;
+    if (std::filesystem::create_directories(config->state_dir, ec))
+      std::filesystem::permissions(config->state_dir, std::filesystem::perms::owner_all, ec);
+    if (ec)
+      return Error{Errc::os_error,
+                   "TERMINAL_STATE_DIR " + config->state_dir.string() + ": " + ec.message()};
+  }
   return store::open_store(server::store_location(*config), migrate);
 }
 
