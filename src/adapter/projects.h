@@ -2,7 +2,9 @@
 // Project records on their home shard, each kept by one engine.
 
 #include <map>
+#include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "adapter/engines.h"
@@ -35,6 +37,9 @@ class Projects {
   /// Moves one record, or leaves it where it is and says why.
   Result<void> move(const ProjectId& project, Engine to);
   std::vector<ProjectId> all() const;
+  bool keeps(const ProjectId& project) const { return keepers_.contains(project); }
+  /// The first project after `id` and who keeps its record; with `first`, the first of all.
+  std::optional<std::pair<ProjectId, Engine>> next(const ProjectId& id, bool first) const;
 
  private:
   SessionService* keeper(const ProjectId& project) const;

@@ -6,6 +6,7 @@ namespace term::adapter {
 
 namespace {
 constexpr auto kDrainLimit = std::chrono::seconds(30);
+constexpr std::size_t kLookedAtPerTick = 64;  ///< The rest next time: a tick must stay short.
 
 void tell_status(Session& session) {
   session.tell([](ViewerNews& news) { news.status = true; });
@@ -17,10 +18,20 @@ Sessions::Sessions(Setup setup)
       source_(*setup.source),
       sizes_(setup.sizes),
       clock_(std::move(setup.clock)),
-      engines_(setup.engines(clock_, setup.session_limits, setup.stream_limits)),
-      projects_(engines_),
+      moment_(std::make_shared<Moment>(clock_)),
+      make_engines_([factory = std::move(setup.engines), moment = moment_,
+                     sessions = setup.session_limits, streams = setup.stream_limits] {
+        return factory([moment] { return moment->now(); }, sessions, streams);
+      }),
+      engines_(make_engines_()),
+      mirror_(engines_, *moment_),
+      projects_(mirror_.routes()),
       flags_(std::move(setup.flags)),
-      on_left_(std::move(setup.on_left)) {}
+      on_left_(std::move(setup.on_left)) {
+  if (!flags_->dual_write_on()) return;
+  mirror_.start(make_engines_());
+  mirrored_ = true;  // Nothing lives here yet.
+}
 
 TelemetryService& Sessions::telemetry() const {
   return *engines_.of(flags_->choose({}, {}).telemetry).telemetry;
@@ -44,7 +55,7 @@ Result<std::shared_ptr<Session>> Sessions::open(const NewSession& fresh) {
   if (sessions_.contains(fresh.id))
     return Error{Errc::session_exists, "session " + fresh.id + " exists already"};
   const Owners owners = flags_->choose(fresh.project_id, fresh.id);
-  const EnginePorts ports = engines_.of(owners);
+  const EnginePorts ports = mirror_.routes().of(owners);
   if (auto may = ports.streams->may_start(); !may) return may.error();
   std::optional<ArenaSlot> slot;
   if (arena_ != nullptr) {
@@ -223,6 +234,7 @@ void Sessions::leave_registry(Session& session, std::string_view reason) {
   spdlog::info("session.ended id={} reason=\"{}\"", session.id(), reason);
   (void)session.sessions().close(session.id(), reason);
   (void)session.telemetry().closed(session.id());
+  mirror_.forget(session.id());
   if (on_left_) on_left_(session.project(), session.id());
 }
 
@@ -277,12 +289,12 @@ void Sessions::tick() {
   engines_.refactored.telemetry->tick();
   expire();
   look_after();
+  if (mirror_.on()) (void)compare_some(kLookedAtPerTick);
 }
 
 void Sessions::look_after() {
-  constexpr int kPerTick = 64;  // The rest next time: a tick must stay short.
   auto it = sessions_.upper_bound(last_looked_at_);
-  for (int n = 0; n < kPerTick && !sessions_.empty(); ++n, ++it) {
+  for (std::size_t n = 0; n < kLookedAtPerTick && !sessions_.empty(); ++n, ++it) {
     if (it == sessions_.end()) {
       last_looked_at_.clear();
       return;

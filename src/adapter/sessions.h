@@ -11,6 +11,7 @@
 #include "adapter/engines.h"
 #include "adapter/flags.h"
 #include "adapter/flip.h"
+#include "adapter/mirror.h"
 #include "adapter/projects.h"
 #include "session/books.h"
 
@@ -61,7 +62,9 @@ class Sessions {
   void thaw();
 
   const Flags& flags() const { return *flags_; }
-  void publish(std::shared_ptr<const Flags> flags) { flags_ = std::move(flags); }
+  /// Dual write goes off with its flag at once, and on for whatever begins from now on: call
+  /// mirror_some() until there is no more.
+  void publish(std::shared_ptr<const Flags> flags);
   Projects& projects() { return projects_; }
   const Engines& engines() const { return engines_; }
   /// Where operations that concern no session are counted.
@@ -101,6 +104,14 @@ class Sessions {
 
   MoveResult move(Session& session, const Owners& to);
 
+  /// Dual write: takes at most `most` sessions and projects that live already into the shadow
+  /// registries; false when all are there.
+  bool mirror_some(std::size_t most);
+  /// Parity: compares the next `most` sessions and projects; false when it came round, or when
+  /// there is nothing to compare yet.
+  bool compare_some(std::size_t most);
+  MirrorReport mirror_report() const { return mirror_.report(); }
+
   /// Once a second: engines' ticks, expiries, the working directory of shells.
   void tick();
 
@@ -133,7 +144,10 @@ class Sessions {
   PtySource& source_;
   SessionSizes sizes_;
   Clock clock_;
+  std::shared_ptr<Moment> moment_;
+  std::function<Engines()> make_engines_;
   Engines engines_;
+  Mirror mirror_;
   Projects projects_;
   std::shared_ptr<const Flags> flags_;
   std::function<void(const ProjectId&, const SessionId&)> on_left_;
@@ -144,6 +158,18 @@ class Sessions {
   std::map<SessionId, Entry, std::less<>> sessions_;
   SessionCounts counts_;
   SessionId last_looked_at_;
+  /// How far something that goes through all sessions, and then all projects, has come.
+  struct Round {
+    SessionId session;
+    ProjectId project;
+    bool in_projects = false;
+    bool first_project = false;
+  };
+  template <class OnSession, class OnProject>
+  bool step(Round& round, OnSession on_session, OnProject on_project);
+  Round mirroring_;
+  Round comparing_;
+  bool mirrored_ = false;  ///< Dual write is on and everything that lived before is in.
 };
 
 }  // namespace term::adapter

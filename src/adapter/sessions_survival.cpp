@@ -36,7 +36,7 @@ Result<std::shared_ptr<Session>> Sessions::adopt(Books books, ArenaSlot slot, Pt
   Session::Setup setup{id,
                        books.snapshot.session.project_id,
                        books.owners,
-                       engines_.of(books.owners),
+                       mirror_.routes().of(books.owners),
                        sizes_.ring_bytes,
                        sizes_.input_bytes};
   setup.slot = slot;
@@ -74,7 +74,7 @@ void Sessions::thaw() {
 }
 
 MoveResult Sessions::move(Session& session, const Owners& to) {
-  MoveResult result = move_session(session, engines_, to);
+  MoveResult result = move_session(session, mirror_.routes(), to);
   if (result.moved) note(session);
   return result;
 }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "server/parity.h"
 #include "server/report.h"
 #include "server/routes.h"
 #include "server/service.h"
@@ -64,6 +65,11 @@ Verdict judge(const Service& service, const Report& report, const Owners& fresh)
     verdict.degrade("response time " + std::to_string(telemetry.response_time_ms) + " ms > 500 ms");
   if (report.error_rate() > 1)
     verdict.degrade("error rate " + std::to_string(report.error_rate()) + " % > 1 %");
+  if (report.mirror.differing > 0)
+    verdict.degrade("parity: " + std::to_string(report.mirror.differing) +
+                    " sessions or projects differ between the engines; GET /api/admin/parity");
+  for (const auto& module : report.mirror.shadows)
+    verdict.degrade("dual write: shadow " + module.module + ": " + module.detail);
   if (report.counts.lost > 0) verdict.fail(std::to_string(report.counts.lost) + " sessions lost");
   if (const Keeper* keeper = service.keeper()) {
     if (keeper->status().status != "ok")
@@ -118,6 +124,7 @@ Reply health(Service& service, Request) {
             {"admission", {{"maintenance", false}, {"percentage", 100}}},
             {"store", {{"status", "none"}, {"detail", "state is kept in memory"}}},
             {"holder", holder_json(service.keeper())},
+            {"dual_write", parity_json(report.mirror)},
             {"uptime_ms", uptime.count()},
             {"started", iso_time(service.started_at())},
             {"version", service.version()}};

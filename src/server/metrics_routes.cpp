@@ -147,12 +147,27 @@ void put_sessions(Exposition& out, const Report& report) {
           report.counts.lost);
 }
 
+void put_mirror(Exposition& out, const adapter::MirrorReport& mirror) {
+  out.one("terminal_dual_write", "gauge", "1 while dual write is on.", mirror.on ? 1 : 0);
+  out.one("terminal_dual_write_sessions", "gauge", "Sessions in shadow registries.",
+          mirror.mirrored);
+  out.one("terminal_dual_write_failures_total", "counter",
+          "Operations that ended differently in the shadow registry.", mirror.failures);
+  out.one("terminal_parity_compared_total", "counter", "Comparisons of both engines' records.",
+          mirror.compared);
+  out.one("terminal_parity_found_total", "counter", "Times that a session began to differ.",
+          mirror.found);
+  out.one("terminal_parity_differing", "gauge", "Sessions and projects that differ now.",
+          mirror.differing);
+}
+
 Reply prometheus(Service& service, Request) {
   const Report report = co_await gather_report(service, false);
   const auto telemetry = report.telemetry();
   const auto usage = process_usage();
   Exposition out;
   put_sessions(out, report);
+  put_mirror(out, report.mirror);
   out.one("terminal_streams_connected", "gauge", "Attached viewers.", report.viewers);
   out.one("terminal_connections_open", "gauge", "Open WebSockets.", report.open_connections);
   out.one("terminal_output_bytes_total", "counter", "Bytes read from ptys.",

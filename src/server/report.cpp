@@ -39,6 +39,18 @@ void add(std::vector<ModuleHealth>& into, std::vector<ModuleHealth> from) {
   }
 }
 
+void add(adapter::MirrorReport& into, adapter::MirrorReport from) {
+  into.on = into.on || from.on;
+  into.mirrored += from.mirrored;
+  into.compared += from.compared;
+  into.found += from.found;
+  into.differing += from.differing;
+  into.failures += from.failures;
+  if (!from.newest_failure.empty()) into.newest_failure = std::move(from.newest_failure);
+  std::ranges::move(from.differences, std::back_inserter(into.differences));
+  add(into.shadows, std::move(from.shadows));
+}
+
 void add_engine(EngineReport& into, const EnginePorts& ports) {
   add(into.modules, ports.sessions->health());
   add(into.modules, ports.streams->health());
@@ -70,10 +82,12 @@ Report report_of(Shard& shard, bool with_sizes) {
   report.counts = sessions.counts();
   report.connections = shard.counts;
   report.open_connections = shard.connections.size();
+  report.mirror = sessions.mirror_report();
   return report;
 }
 
 void merge(Report& into, Report from) {
+  add(into.mirror, std::move(from.mirror));
   add(into.legacy.modules, std::move(from.legacy.modules));
   add(into.legacy.telemetry, from.legacy.telemetry);
   add(into.refactored.modules, std::move(from.refactored.modules));

@@ -14,6 +14,7 @@ void add_health_routes(Router& router, Service& service);    ///< /api/health/*
 /// /api/terminal/health and /logs.
 void add_user_health_routes(Router& router, Service& service);
 void add_metrics_routes(Router& router, Service& service);  ///< /api/metrics/*, /metrics
+void add_parity_routes(Router& router, Service& service);   ///< /api/admin/parity
 void add_restart_routes(Router& router, Service& service);  ///< /api/admin/restart
 
 }  // namespace term::server

@@ -96,6 +96,7 @@ void Service::add_routes() {
   add_flag_routes(operator_routes_, *this);
   add_health_routes(operator_routes_, *this);
   add_metrics_routes(operator_routes_, *this);
+  add_parity_routes(operator_routes_, *this);
   add_restart_routes(operator_routes_, *this);
 }
 

@@ -98,6 +98,8 @@ class Session : public std::enable_shared_from_this<Session> {
   const EnginePorts& ports() const { return ports_; }
   /// A flip: somebody else keeps the books from now on. Viewers are told.
   void set_owners(Owners owners, EnginePorts ports);
+  /// The same owners, reached another way: dual write went on or off.
+  void reach_through(EnginePorts ports) { ports_ = ports; }
 
   /// The shell is there: output is pumped and queued input written from now on.
   /// `on_end` is called once, when the child has ended and all it printed is in the ring.
