@@ -27,7 +27,11 @@ Sessions::Sessions(Setup setup)
       mirror_(engines_, *moment_),
       projects_(mirror_.routes()),
       flags_(std::move(setup.flags)),
-      on_left_(std::move(setup.on_left)) {
+      on_left_(std::move(setup.on_left)),
+      on_route_(std::move(setup.on_route)),
+      on_commands_(std::move(setup.on_commands)) {
+  for (const EnginePorts* ports : {&engines_.legacy, &engines_.refactored})
+    ports->telemetry->record_text(setup.record_commands);
   if (!flags_->dual_write_on()) return;
   mirror_.start(make_engines_());
   mirrored_ = true;  // Nothing lives here yet.
@@ -43,7 +47,8 @@ Result<void> Sessions::register_new(const NewSession& fresh, const EnginePorts& 
     (void)ports.sessions->release(fresh.id);
     return created;
   }
-  if (auto opened = ports.telemetry->opened(fresh.id, fresh.project_id); !opened) {
+  if (auto opened = ports.telemetry->opened(fresh.id, fresh.project_id, fresh.user_id.value_or(""));
+      !opened) {
     (void)ports.sessions->release(fresh.id);
     (void)ports.streams->release(fresh.id);
     return opened;
@@ -75,6 +80,7 @@ Result<std::shared_ptr<Session>> Sessions::open(const NewSession& fresh) {
   setup.staging = slot ? staging_ : nullptr;
   auto session = std::make_shared<Session>(executor_, source_, turn_, std::move(setup));
   sessions_.emplace(fresh.id, Entry{.session = session});
+  if (on_route_) on_route_(fresh.id, owners);
   note(*session);  // Before there is a shell: one that nobody knows would be found without a name.
   return session;
 }
@@ -287,9 +293,17 @@ void Sessions::tick() {
   if (frozen_) return;
   engines_.legacy.telemetry->tick();
   engines_.refactored.telemetry->tick();
+  pass_commands();
   expire();
   look_after();
   if (mirror_.on()) (void)compare_some(kLookedAtPerTick);
+}
+
+void Sessions::pass_commands() {
+  for (const EnginePorts* ports : {&engines_.legacy, &engines_.refactored}) {
+    auto commands = ports->telemetry->take_commands();
+    if (!commands.empty() && on_commands_) on_commands_(std::move(commands));
+  }
 }
 
 void Sessions::look_after() {
@@ -313,6 +327,7 @@ void Sessions::look_after() {
     if (record && !path.empty() && path != record->current_path)
       (void)session.sessions().set_current_path(session.id(), path);
     note(session);
+    if (on_route_) on_route_(session.id(), session.owners());
   }
 }
 

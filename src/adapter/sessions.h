@@ -47,6 +47,11 @@ class Sessions {
     std::shared_ptr<const Flags> flags = std::make_shared<Flags>();
     /// A session ended: its project's home shard must hear of it.
     std::function<void(const ProjectId&, const SessionId&)> on_left;
+    /// Who serves a session: when it begins and moves, and now and then in between.
+    std::function<void(const SessionId&, const Owners&)> on_route;
+    /// Commands that were entered or ended, about once a second.
+    std::function<void(std::vector<CommandEvent>)> on_commands;
+    bool record_commands = false;  ///< Their text, too.
   };
   explicit Sessions(Setup setup);
 
@@ -112,6 +117,9 @@ class Sessions {
   bool compare_some(std::size_t most);
   MirrorReport mirror_report() const { return mirror_.report(); }
 
+  /// Hands over what on_commands has not been told yet.
+  void pass_commands();
+
   /// Once a second: engines' ticks, expiries, the working directory of shells.
   void tick();
 
@@ -151,6 +159,8 @@ class Sessions {
   Projects projects_;
   std::shared_ptr<const Flags> flags_;
   std::function<void(const ProjectId&, const SessionId&)> on_left_;
+  std::function<void(const SessionId&, const Owners&)> on_route_;
+  std::function<void(std::vector<CommandEvent>)> on_commands_;
   Turn turn_;
   Arena* arena_ = nullptr;
   Staging* staging_ = nullptr;

@@ -84,6 +84,8 @@ struct Config {
   std::string log_level = "info";  ///< trace, debug, info, warn, error, critical or off.
   std::optional<std::filesystem::path> error_log;  ///< Unset with log_dir unset: none is written.
 
+  bool record_commands = false;  ///< The text of commands is logged and stored.
+
   std::vector<std::string> warnings;  ///< One sentence each, for the log; never a secret.
 
   /// True if `host` is 127.0.0.0/8, ::1 or localhost.

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "server/config_values.h"
+#include "server/redis_worker.h"
 
 namespace term::server {
 
@@ -118,6 +119,8 @@ std::string set_redis(Config& config, std::string_view text, Source) {
   if (!text.starts_with("redis://") && !text.starts_with("unix://")) {
     return "give redis://host:port/number or unix:///path, or leave it unset";
   }
+  if (auto address = parse_redis_url(text); !address)
+    return address.error().detail + "; give redis://host:port/number or unix:///path";
   config.redis_url = std::string(text);
   return {};
 }
@@ -205,6 +208,7 @@ constexpr ConfigRow kRows[] = {
     {{"TERMINAL_PING_INTERVAL", "30s", "duration", "Silence after which a viewer is pinged"}, set_duration<&Config::ping_interval, false>},
     {{"TERMINAL_WS_COMPRESSION", "false", "boolean", "permessage-deflate for clients that offer it"}, set_bool<&Config::ws_compression>},
     {{"TERMINAL_CLOSE_1000", "keep", "keep, kill", "What a normal close (1000) of a legacy connection does to its session"}, set_close_1000},
+    {{"TERMINAL_RECORD_COMMANDS", "false", "boolean", "Log and store the text of commands, as typed while the tty echoes; else only their kinds"}, set_bool<&Config::record_commands>},
     {{"SLACK_WEBHOOK", "unset", "URL", "Where alerts and rollback notices are posted", true}, set_webhook, true},
     {{"TERMINAL_LOG_DIR", "stderr", "path", "Directory of the log files; unset = the log goes to stderr"}, set_path<&Config::log_dir>, true},
     {{"TERMINAL_LOG_LEVEL", "info", "level", "trace, debug, info, warn, error, critical or off"}, set_log_level},

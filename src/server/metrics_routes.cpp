@@ -161,6 +161,29 @@ void put_mirror(Exposition& out, const adapter::MirrorReport& mirror) {
           mirror.differing);
 }
 
+void put_cache(Exposition& out, const CacheStatistics& cache) {
+  out.one("terminal_cache_available", "gauge", "1 while the engine cache can be used.",
+          cache.available ? 1 : 0);
+  out.family("terminal_cache_lookups_total", "counter", "Lookups of the engine cache by result.");
+  out.sample("terminal_cache_lookups_total", "result", "hit", cache.hits);
+  out.sample("terminal_cache_lookups_total", "result", "miss", cache.misses);
+  out.sample("terminal_cache_lookups_total", "result", "wrong", cache.wrong);
+  out.one("terminal_cache_errors_total", "counter", "Failures of the engine cache.", cache.errors);
+  out.one("terminal_cache_written_total", "counter", "Entries written.", cache.written);
+  out.one("terminal_cache_dropped_total", "counter", "Entries given up for a bound.",
+          cache.dropped);
+}
+
+void put_commands(Exposition& out, const TelemetryTotals& telemetry) {
+  out.one("terminal_commands_total", "counter", "Commands entered.", telemetry.commands);
+  out.one("terminal_commands_reported_total", "counter", "Commands whose end a shell reported.",
+          telemetry.reported_commands);
+  out.one("terminal_commands_failed_total", "counter", "Of these, with another status than 0.",
+          telemetry.failed_commands);
+  out.one("terminal_commands_dropped_total", "counter", "Commands that were not logged in time.",
+          telemetry.dropped_commands);
+}
+
 Reply prometheus(Service& service, Request) {
   const Report report = co_await gather_report(service, false);
   const auto telemetry = report.telemetry();
@@ -168,6 +191,8 @@ Reply prometheus(Service& service, Request) {
   Exposition out;
   put_sessions(out, report);
   put_mirror(out, report.mirror);
+  put_cache(out, service.cache().statistics());
+  put_commands(out, telemetry);
   out.one("terminal_streams_connected", "gauge", "Attached viewers.", report.viewers);
   out.one("terminal_connections_open", "gauge", "Open WebSockets.", report.open_connections);
   out.one("terminal_output_bytes_total", "counter", "Bytes read from ptys.",

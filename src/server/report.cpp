@@ -21,6 +21,9 @@ void add(TelemetryTotals& into, const TelemetryTotals& from) {
   into.input_bytes += from.input_bytes;
   into.output_bytes += from.output_bytes;
   into.commands += from.commands;
+  into.failed_commands += from.failed_commands;
+  into.reported_commands += from.reported_commands;
+  into.dropped_commands += from.dropped_commands;
   into.operations += from.operations;
   into.failed_operations += from.failed_operations;
   into.recent_operations += from.recent_operations;

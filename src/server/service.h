@@ -6,7 +6,9 @@
 #include <span>
 #include <string>
 
+#include "server/command_book.h"
 #include "server/config.h"
+#include "server/engine_cache.h"
 #include "server/flips.h"
 #include "server/handover.h"
 #include "server/http_server.h"
@@ -57,6 +59,9 @@ class Service {
   Keeper* keeper() { return keeper_.get(); }  ///< Null without a holder.
   const Keeper* keeper() const { return keeper_.get(); }
   Handover& handover() { return handover_; }
+  EngineCache& cache() { return cache_; }
+  const EngineCache& cache() const { return cache_; }
+  CommandBook& commands() { return commands_; }
   int state_lock() const { return state_lock_.get(); }
   const Config& config() const { return config_; }
   HttpServer& user_port() { return user_; }
@@ -69,6 +74,7 @@ class Service {
 
  private:
   void add_routes();
+  void left(const ProjectId& project, const SessionId& id);  ///< Its registry. Any shard's thread.
   void add_pages(std::span<const Page> pages);
   net::awaitable<void> tick(Shard& shard);
   net::awaitable<void> check_alive(Shard& shard);
@@ -89,6 +95,8 @@ class Service {
   std::string version_;
   std::unique_ptr<PtySource> source_;
   WallTime started_at_{};
+  EngineCache cache_;
+  CommandBook commands_;
   std::shared_ptr<Arena> arena_;  ///< Outlives the sessions in it.
   Shards shards_;
   Operations operations_;

@@ -182,6 +182,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void apply_window(WindowSize size, const std::string& client);
   void finish();
   bool watches(std::string_view client) const;
+  /// Has the shell said how the entered line ended? Once per pause of the output, and only while
+  /// one is awaited: its mark comes with the prompt, so the newest kMarkTail bytes are enough.
+  void look_for_result();
   void wake_viewers();
   void progress();
 
@@ -208,6 +211,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::set<std::string> numbered_;  ///< Those of them that number their input.
   std::function<void(Session&)> on_end_;
   std::optional<ExitStatus> exit_;
+  std::optional<Offset>
+      report_from_;  ///< A line was entered: its end may be reported from here on.
   bool started_ = false;
   bool child_gone_ = false;
   bool closing_ = false;

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/forwarding_sessions.h"
+#include "support/restarting.h"
 #include "support/test_server.h"
 
 namespace term::test {
@@ -91,6 +92,31 @@ TEST(Parity, OwnerAndShadowChangePlacesInEveryKindOfFlip) {
     EXPECT_EQ(answer.at("failed_operations"), 0) << flip.dump() << answer.dump(1);
   }
   EXPECT_EQ(server.json("/api/health/terminal").at("status"), "healthy");
+}
+
+class ParityOverRestarts : public RestartTest {};
+
+TEST_F(ParityOverRestarts, TheShadowsAreThereAgainMadeOfTheOwnersRecords) {
+  start();
+  switch_dual_write(server(), true);
+  run("a", "echo one$((1+1))", "one2", {.project = "p"});
+  serve_with(server(), adapter::all(Engine::legacy));
+  run("b", "echo two$((1+1))", "two2", {.project = "p"});
+  const auto expect_both_equal = [&] {
+    const Json answer = check(server());
+    EXPECT_EQ(answer.at("enabled"), true);
+    EXPECT_EQ(answer.at("sessions"), 2);
+    EXPECT_EQ(answer.at("differences"), Json::array()) << answer.dump(1);
+    EXPECT_EQ(answer.at("failed_operations"), 0) << answer.dump();
+  };
+  expect_both_equal();
+  restart();
+  expect_both_equal();
+  run("a", "echo three$((1+1))", "three2", {.project = "p"});
+  expect_both_equal();
+  switch_dual_write(server(), false);
+  restart();
+  EXPECT_EQ(check(server()).at("enabled"), false);
 }
 
 /// Renames nothing while `deaf`.
