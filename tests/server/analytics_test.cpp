@@ -121,7 +121,7 @@ TEST_P(RecordedCommands, TextIsThereAndPasswordsAreNot) {
   ASSERT_TRUE(commands("sessionId=s", 4));
   const Json logs = server_.json("/api/terminal/logs?sessionId=s");
   std::vector<std::string> texts;
-  for (const Json& row : logs.at("commands")) texts.push_back(row.at("command"));
+  for (const Json& row : logs.at("commands")) texts.push_back(row.at("command").get<std::string>());
   EXPECT_TRUE(texts.at(0).starts_with("ls /tmp;"));
   EXPECT_TRUE(texts.at(1).starts_with("stty"));
   EXPECT_EQ(texts.at(2), "") << "the line after something unseen";

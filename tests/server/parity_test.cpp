@@ -149,7 +149,7 @@ TEST(Parity, ABrokenEngineIsFoundByItselfShownWithBothValuesAndClearedWhenItIsRi
   TestServer server([](server::Config& config) { config.dual_write.value = true; },
                     with_deaf_legacy(deaf));
   NativeClient client(server, "s");
-  const std::string old_name = client.attached().at("session").at("tabName");
+  const auto old_name = client.attached().at("session").at("tabName").get<std::string>();
   deaf = true;
   client.control({{"type", "rename"}, {"name", "fresh"}});
   // Nobody asks for a check: the service looks by itself.
