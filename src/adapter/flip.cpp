@@ -45,7 +45,10 @@ Result<void> carry(const SessionId& id, const ProjectId& project, Port port,
       return {};
     }
     case Port::telemetry: {
-      if (auto in = to.telemetry->import_session(id, project, share.telemetry); !in) return in;
+      if (auto in = to.telemetry->import_session(id, project, share.telemetry,
+                                                 share.session.user_id.value_or(""));
+          !in)
+        return in;
       auto out = to.telemetry->export_session(id);
       if (!out || *out != share.telemetry) {
         (void)to.telemetry->release(id);

@@ -141,6 +141,12 @@ std::vector<SessionId> Projects::sessions(const ProjectId& project) const {
   return record ? record->sessions : std::vector<SessionId>{};
 }
 
+std::optional<std::pair<ProjectId, Engine>> Projects::next(const ProjectId& id, bool first) const {
+  const auto it = first ? keepers_.begin() : keepers_.upper_bound(id);
+  if (it == keepers_.end()) return std::nullopt;
+  return *it;
+}
+
 std::vector<ProjectId> Projects::all() const {
   std::vector<ProjectId> ids;
   for (const auto& [id, keeper] : keepers_) ids.push_back(id);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "adapter/engines.h"
@@ -40,6 +41,9 @@ class Projects {
   /// Moves one record, or leaves it where it is and says why.
   Result<void> move(const ProjectId& project, Engine to);
   std::vector<ProjectId> all() const;
+  bool keeps(const ProjectId& project) const { return keepers_.contains(project); }
+  /// The first project after `id` and who keeps its record; with `first`, the first of all.
+  std::optional<std::pair<ProjectId, Engine>> next(const ProjectId& id, bool first) const;
 
   /// Nothing when nobody keeps one.
   std::optional<ProjectRecord> record(const ProjectId& project) const;

@@ -6,6 +6,7 @@ namespace term::adapter {
 
 namespace {
 constexpr auto kDrainLimit = std::chrono::seconds(30);
+constexpr std::size_t kLookedAtPerTick = 64;  ///< The rest next time: a tick must stay short.
 
 void tell_status(Session& session) {
   session.tell([](ViewerNews& news) { news.status = true; });
@@ -17,11 +18,25 @@ Sessions::Sessions(Setup setup)
       source_(*setup.source),
       sizes_(setup.sizes),
       clock_(std::move(setup.clock)),
-      engines_(setup.engines(clock_, setup.session_limits, setup.stream_limits)),
-      projects_(engines_),
+      moment_(std::make_shared<Moment>(clock_)),
+      make_engines_([factory = std::move(setup.engines), moment = moment_,
+                     sessions = setup.session_limits, streams = setup.stream_limits] {
+        return factory([moment] { return moment->now(); }, sessions, streams);
+      }),
+      engines_(make_engines_()),
+      mirror_(engines_, *moment_),
+      projects_(mirror_.routes()),
       flags_(std::move(setup.flags)),
       on_left_(std::move(setup.on_left)),
-      storing_(std::move(setup.storing)) {}
+      storing_(std::move(setup.storing)),
+      on_route_(std::move(setup.on_route)),
+      on_commands_(std::move(setup.on_commands)) {
+  for (const EnginePorts* ports : {&engines_.legacy, &engines_.refactored})
+    ports->telemetry->record_text(setup.record_commands);
+  if (!flags_->dual_write_on()) return;
+  mirror_.start(make_engines_());
+  mirrored_ = true;  // Nothing lives here yet.
+}
 
 TelemetryService& Sessions::telemetry() const {
   return *engines_.of(flags_->choose({}, {}).telemetry).telemetry;
@@ -33,7 +48,8 @@ Result<void> Sessions::register_new(const NewSession& fresh, const EnginePorts& 
     (void)ports.sessions->release(fresh.id);
     return created;
   }
-  if (auto opened = ports.telemetry->opened(fresh.id, fresh.project_id); !opened) {
+  if (auto opened = ports.telemetry->opened(fresh.id, fresh.project_id, fresh.user_id.value_or(""));
+      !opened) {
     (void)ports.sessions->release(fresh.id);
     (void)ports.streams->release(fresh.id);
     return opened;
@@ -53,7 +69,7 @@ Result<std::shared_ptr<Session>> Sessions::open(const NewSession& fresh) {
   if (sessions_.contains(fresh.id))
     return Error{Errc::session_exists, "session " + fresh.id + " exists already"};
   const Owners owners = flags_->choose(fresh.project_id, fresh.id);
-  const EnginePorts ports = engines_.of(owners);
+  const EnginePorts ports = mirror_.routes().of(owners);
   if (auto may = ports.streams->may_start(); !may) return may.error();
   const auto claimed = claim_slot();
   if (!claimed) return claimed.error();
@@ -69,6 +85,7 @@ Result<std::shared_ptr<Session>> Sessions::open(const NewSession& fresh) {
   setup.staging = slot ? staging_ : nullptr;
   auto session = std::make_shared<Session>(executor_, source_, turn_, std::move(setup));
   sessions_.emplace(fresh.id, Entry{.session = session});
+  if (on_route_) on_route_(fresh.id, owners);
   note(*session);  // Before there is a shell: one that nobody knows would be found without a name.
   return session;
 }
@@ -228,7 +245,9 @@ void Sessions::leave_registry(Session& session, std::string_view reason) {
   spdlog::info("session.ended id={} reason=\"{}\"", session.id(), reason);
   (void)session.sessions().close(session.id(), reason);
   (void)session.telemetry().closed(session.id());
-  if (storing_.on_gone) storing_.on_gone(session.id());
+  // A cold one whose new shell could not be started stays stored.
+  if (storing_.on_gone && (session.started() || !session.cold())) storing_.on_gone(session.id());
+  mirror_.forget(session.id());
   if (on_left_) on_left_(session.project(), session.id());
 }
 
@@ -281,16 +300,24 @@ void Sessions::tick() {
   if (frozen_) return;
   engines_.legacy.telemetry->tick();
   engines_.refactored.telemetry->tick();
+  pass_commands();
   expire();
   look_after();
   sample_shells();
   store_some();
+  if (mirror_.on()) (void)compare_some(kLookedAtPerTick);
+}
+
+void Sessions::pass_commands() {
+  for (const EnginePorts* ports : {&engines_.legacy, &engines_.refactored}) {
+    auto commands = ports->telemetry->take_commands();
+    if (!commands.empty() && on_commands_) on_commands_(std::move(commands));
+  }
 }
 
 void Sessions::look_after() {
-  constexpr int kPerTick = 64;  // The rest next time: a tick must stay short.
   auto it = sessions_.upper_bound(last_looked_at_);
-  for (int n = 0; n < kPerTick && !sessions_.empty(); ++n, ++it) {
+  for (std::size_t n = 0; n < kLookedAtPerTick && !sessions_.empty(); ++n, ++it) {
     if (it == sessions_.end()) {
       last_looked_at_.clear();
       return;
@@ -309,6 +336,7 @@ void Sessions::look_after() {
     if (record && !path.empty() && path != record->current_path)
       (void)session.sessions().set_current_path(session.id(), path);
     note(session);
+    if (on_route_) on_route_(session.id(), session.owners());
   }
 }
 

@@ -11,6 +11,7 @@
 #include "adapter/engines.h"
 #include "adapter/flags.h"
 #include "adapter/flip.h"
+#include "adapter/mirror.h"
 #include "adapter/projects.h"
 #include "session/books.h"
 #include "session/shell_usage.h"
@@ -63,6 +64,11 @@ class Sessions {
     /// A session ended: its project's home shard must hear of it.
     std::function<void(const ProjectId&, const SessionId&)> on_left;
     Storing storing;
+    /// Who serves a session: when it begins and moves, and now and then in between.
+    std::function<void(const SessionId&, const Owners&)> on_route;
+    /// Commands that were entered or ended, about once a second.
+    std::function<void(std::vector<CommandEvent>)> on_commands;
+    bool record_commands = false;  ///< Their text, too.
   };
   explicit Sessions(Setup setup);
 
@@ -78,7 +84,9 @@ class Sessions {
   void thaw();
 
   const Flags& flags() const { return *flags_; }
-  void publish(std::shared_ptr<const Flags> flags) { flags_ = std::move(flags); }
+  /// Dual write goes off with its flag at once, and on for whatever begins from now on: call
+  /// mirror_some() until there is no more.
+  void publish(std::shared_ptr<const Flags> flags);
   /// Gives all that changed to the store: states, output, projects. Before this process ends.
   void store_all();
   /// From now on nothing is stored, nor taken out of the store.
@@ -126,6 +134,17 @@ class Sessions {
 
   MoveResult move(Session& session, const Owners& to);
 
+  /// Dual write: takes at most `most` sessions and projects that live already into the shadow
+  /// registries; false when all are there.
+  bool mirror_some(std::size_t most);
+  /// Parity: compares the next `most` sessions and projects; false when it came round, or when
+  /// there is nothing to compare yet.
+  bool compare_some(std::size_t most);
+  MirrorReport mirror_report() const { return mirror_.report(); }
+
+  /// Hands over what on_commands has not been told yet.
+  void pass_commands();
+
   /// Once a second: engines' ticks, expiries, the working directory of shells.
   void tick();
 
@@ -171,10 +190,16 @@ class Sessions {
   PtySource& source_;
   SessionSizes sizes_;
   Clock clock_;
+  std::shared_ptr<Moment> moment_;
+  std::function<Engines()> make_engines_;
   Engines engines_;
+  Mirror mirror_;
   Projects projects_;
   std::shared_ptr<const Flags> flags_;
   std::function<void(const ProjectId&, const SessionId&)> on_left_;
+  Storing storing_;
+  std::function<void(const SessionId&, const Owners&)> on_route_;
+  std::function<void(std::vector<CommandEvent>)> on_commands_;
   Turn turn_;
   Arena* arena_ = nullptr;
   Staging* staging_ = nullptr;
@@ -183,8 +208,19 @@ class Sessions {
   SessionCounts counts_;
   SessionId last_looked_at_;
   SessionId last_sampled_;
-  Storing storing_;
   SessionId last_stored_;
+  /// How far something that goes through all sessions, and then all projects, has come.
+  struct Round {
+    SessionId session;
+    ProjectId project;
+    bool in_projects = false;
+    bool first_project = false;
+  };
+  template <class OnSession, class OnProject>
+  bool step(Round& round, OnSession on_session, OnProject on_project);
+  Round mirroring_;
+  Round comparing_;
+  bool mirrored_ = false;  ///< Dual write is on and everything that lived before is in.
 };
 
 }  // namespace term::adapter

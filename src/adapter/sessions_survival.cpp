@@ -18,8 +18,8 @@ Result<void> Sessions::register_with(const Books& books, const EnginePorts& port
     (void)ports.sessions->release(id);
     return in;
   }
-  if (auto in =
-          ports.telemetry->import_session(id, snapshot.session.project_id, snapshot.telemetry);
+  if (auto in = ports.telemetry->import_session(id, snapshot.session.project_id, snapshot.telemetry,
+                                                snapshot.session.user_id.value_or(""));
       !in) {
     (void)ports.sessions->release(id);
     (void)ports.streams->release(id);
@@ -36,7 +36,7 @@ Result<std::shared_ptr<Session>> Sessions::adopt(Books books, ArenaSlot slot, Pt
   Session::Setup setup{id,
                        books.snapshot.session.project_id,
                        books.owners,
-                       engines_.of(books.owners),
+                       mirror_.routes().of(books.owners),
                        sizes_.ring_bytes,
                        sizes_.input_bytes};
   setup.slot = slot;
@@ -53,6 +53,7 @@ Result<std::shared_ptr<Session>> Sessions::adopt(Books books, ArenaSlot slot, Pt
   if (auto in = register_with(books, session->ports()); !in) return in.error();
   session->restore_input(books.queued);
   sessions_.emplace(id, Entry{.session = session});
+  if (on_route_) on_route_(id, session->owners());
   ++counts_.adopted;
   if (frozen) session->freeze();
   session->start(std::move(pty), [this](Session& s) { ended(s); });
@@ -87,6 +88,7 @@ Result<std::shared_ptr<Session>> Sessions::reopen(SessionSnapshot snapshot) {
 }
 
 void Sessions::freeze() {
+  pass_commands();  // What follows belongs to the next process.
   frozen_ = true;
   for (const auto& [id, entry] : sessions_) entry.session->freeze();
 }
@@ -101,8 +103,9 @@ void Sessions::thaw() {
 }
 
 MoveResult Sessions::move(Session& session, const Owners& to) {
-  MoveResult result = move_session(session, engines_, to);
+  MoveResult result = move_session(session, mirror_.routes(), to);
   if (result.moved) note(session);
+  if (result.moved && on_route_) on_route_(session.id(), session.owners());
   return result;
 }
 

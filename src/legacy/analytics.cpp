@@ -39,6 +39,11 @@ const CommandStatistics* Analytics::statistics(const SessionId& id) const {
   return it == sessions_.end() ? nullptr : &it->second.statistics;
 }
 
+void Analytics::count_end(bool failed) {
+  ++reported_;
+  if (failed) ++failed_;
+}
+
 void Analytics::learn(const LogEntry& entry) {
   if (entry.kind != LogKind::command) return;
   ++commands_;
@@ -75,7 +80,8 @@ void Analytics::make_room() {
 }
 
 AnalyticsReport Analytics::report() const {
-  AnalyticsReport report{.commands = commands_, .by_category = by_category_};
+  AnalyticsReport report{
+      .commands = commands_, .reported = reported_, .failed = failed_, .by_category = by_category_};
   std::vector<std::size_t> hours(by_hour_.size());
   std::iota(hours.begin(), hours.end(), std::size_t{0});
   std::ranges::sort(hours, [this](std::size_t a, std::size_t b) {

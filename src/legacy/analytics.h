@@ -13,12 +13,15 @@
 #include <vector>
 
 #include "legacy/events.h"
+#include "session/command_queue.h"
 
 namespace term::legacy {
 
 /// What all the commands of this engine add up to.
 struct AnalyticsReport {
   std::uint64_t commands = 0;
+  std::uint64_t reported = 0;  ///< Commands whose end a shell reported.
+  std::uint64_t failed = 0;    ///< Out of these.
   std::map<std::string, std::uint64_t, std::less<>> by_category;
   std::vector<std::size_t> peak_hours;  ///< At most three hours of the day (UTC), busiest first.
 };
@@ -43,6 +46,12 @@ class Analytics final {
   CommandStatistics* statistics(const SessionId& id);
   const CommandStatistics* statistics(const SessionId& id) const;
 
+  void record_text(bool on) { record_text_ = on; }
+  bool records_text() const { return record_text_; }
+  void count_end(bool failed);
+  CommandQueue& events() { return events_; }
+  std::uint64_t dropped_events() const { return events_.dropped(); }
+
   AnalyticsReport report() const;
   /// As TelemetryService::patterns.
   std::vector<CommandPattern> patterns(std::uint64_t min_frequency) const;
@@ -65,7 +74,11 @@ class Analytics final {
   void make_room();
 
   std::unordered_map<SessionId, SessionAnalytics> sessions_;
+  CommandQueue events_;
+  bool record_text_ = false;
   std::uint64_t commands_ = 0;
+  std::uint64_t reported_ = 0;
+  std::uint64_t failed_ = 0;
   std::map<std::string, std::uint64_t, std::less<>> by_category_;
   std::array<std::uint64_t, 24> by_hour_{};
   std::unordered_map<std::string, std::uint64_t> patterns_;

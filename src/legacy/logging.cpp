@@ -16,11 +16,6 @@ std::string_view shortened(std::string_view text) {
   return text.substr(0, end);
 }
 
-bool asked_for(const LogQuery& query, const LogEntry& entry) {
-  return (!query.session || *query.session == entry.session) &&
-         (!query.project || *query.project == entry.project);
-}
-
 }  // namespace
 
 Logging::Logging(Clock clock, EventBus& bus) : clock_(std::move(clock)), bus_(bus) {
@@ -29,8 +24,12 @@ Logging::Logging(Clock clock, EventBus& bus) : clock_(std::move(clock)), bus_(bu
   });
 }
 
-void Logging::start_session(const SessionId& id, const ProjectId& project, std::uint64_t position) {
-  sessions_.insert_or_assign(id, SessionLog{.project = project, .next_sequence = position});
+void Logging::start_session(const SessionId& id, const ProjectId& project, std::uint64_t position,
+                            std::string_view user) {
+  sessions_.insert_or_assign(id, SessionLog{.project = project,
+                                            .user = std::string(user),
+                                            .next_sequence = position,
+                                            .output = std::nullopt});
 }
 
 void Logging::end_session(const SessionId& id) {
@@ -47,16 +46,29 @@ LogEntry Logging::entry(const SessionId& id, SessionLog& session, LogKind kind,
           .sequence = session.next_sequence++,
           .at = clock_(),
           .kind = kind,
-          .content = std::string(shortened(content))};
+          .content = std::string(shortened(content)),
+          .user = session.user};
 }
 
-void Logging::log(const SessionId& id, LogKind kind, std::string_view content) {
+void Logging::log(const SessionId& id, LogKind kind, std::string_view content,
+                  std::string_view text) {
   const auto it = sessions_.find(id);
   if (it == sessions_.end() && !id.empty()) return;
   SessionLog& session = it == sessions_.end() ? service_ : it->second;
   close_output(session);
   if (kind == LogKind::command) ++commands_recorded_;
-  append(entry(id, session, kind, content));
+  LogEntry made = entry(id, session, kind, content);
+  made.text = text;
+  append(std::move(made));
+}
+
+CommandEvent Logging::sign(const SessionId& id, RunningCommand command) const {
+  CommandEvent event{.session = id, .command = std::move(command)};
+  if (const auto it = sessions_.find(id); it != sessions_.end()) {
+    event.project = it->second.project;
+    event.user = it->second.user;
+  }
+  return event;
 }
 
 void Logging::log_output(const SessionId& id, std::size_t bytes) {
@@ -124,7 +136,7 @@ void Logging::tick() {
 std::vector<LogEntry> Logging::session_logs(const LogQuery& query) const {
   std::vector<LogEntry> found;
   const auto take = [&](const LogEntry& entry) {
-    if (asked_for(query, entry)) found.push_back(entry);
+    if (matches(query, entry)) found.push_back(entry);
   };
   for (const auto& [id, session] : sessions_) {
     if (session.output) take(*session.output);

@@ -37,13 +37,16 @@ class Logging final {
   Logging& operator=(const Logging&) = delete;
 
   /// `position`: the sequence of the session's next entry.
-  void start_session(const SessionId& id, const ProjectId& project, std::uint64_t position);
+  void start_session(const SessionId& id, const ProjectId& project, std::uint64_t position,
+                     std::string_view user = {});
   void end_session(const SessionId& id);
   bool knows(const SessionId& id) const { return sessions_.contains(id); }
 
   /// Empty `id`: concerns no session; those have a sequence of their own. An unknown one is
   /// ignored.
-  void log(const SessionId& id, LogKind kind, std::string_view content);
+  void log(const SessionId& id, LogKind kind, std::string_view content, std::string_view text = {});
+  /// The command with the names of those whose it is.
+  CommandEvent sign(const SessionId& id, RunningCommand command) const;
   void log_output(const SessionId& id, std::size_t bytes);
 
   /// From now on; what is in the store already was not for it. Empty: none.
@@ -69,6 +72,7 @@ class Logging final {
  private:
   struct SessionLog {
     ProjectId project;
+    std::string user;
     std::uint64_t next_sequence = 0;
     std::optional<LogEntry> output;  ///< Still being added to.
   };

@@ -22,6 +22,7 @@ std::string contradiction(const TelemetryRecord& record) {
   if (!measured(record.cpu_usage)) return "cpuUsage is not a measured value";
   if (!measured(record.response_time_ms)) return "responseTime is not a measured value";
   if (record.commands.pending.size() > kMaxPendingBytes) return "pending is longer than 32 bytes";
+  if (record.commands.line.size() > kMaxCommandText) return "line is longer than 1024 bytes";
   return {};
 }
 
@@ -30,11 +31,12 @@ std::string contradiction(const TelemetryRecord& record) {
 TelemetryPort::TelemetryPort(Clock clock, Metrics& metrics, Analytics& analytics, Logging& logging)
     : clock_(std::move(clock)), metrics_(metrics), analytics_(analytics), logging_(logging) {}
 
-Result<void> TelemetryPort::opened(const SessionId& id, const ProjectId& project) {
+Result<void> TelemetryPort::opened(const SessionId& id, const ProjectId& project,
+                                   std::string_view user) {
   if (logging_.knows(id)) return watched_already(id);
   metrics_.start_session(id, {});
   analytics_.start_session(id, {});
-  logging_.start_session(id, project, 0);
+  logging_.start_session(id, project, 0, user);
   logging_.log(id, LogKind::system, "opened");
   return {};
 }
@@ -63,10 +65,34 @@ void TelemetryPort::output(const SessionId& id, std::size_t bytes) {
 void TelemetryPort::input(const SessionId& id, std::span<const char> bytes, bool echo) {
   metrics_.record_input(id, bytes.size());
   CommandStatistics* statistics = analytics_.statistics(id);
-  if (!echo || statistics == nullptr) return;
-  feed_command_line(*statistics, bytes, clock_(), [&](std::string_view category) {
-    logging_.log(id, LogKind::command, category);
-  });
+  if (statistics == nullptr) return;
+  if (!echo) return hide_command_line(*statistics);
+  feed_command_line(
+      *statistics, bytes, clock_(),
+      [&](const EnteredCommand& command) {
+        logging_.log(id, LogKind::command, command.category, command.text);
+        analytics_.events().add(logging_.sign(id, {.sequence = command.sequence,
+                                                   .at = clock_(),
+                                                   .category = std::string(command.category),
+                                                   .text = command.text}));
+      },
+      analytics_.records_text());
+}
+
+void TelemetryPort::finished(const SessionId& id, int exit_code) {
+  CommandStatistics* statistics = analytics_.statistics(id);
+  if (statistics == nullptr) return;
+  const auto end = end_command(*statistics, clock_(), exit_code);
+  if (!end) return;
+  analytics_.count_end(end->failed);
+  logging_.log(id, LogKind::result,
+               "exit " + std::to_string(exit_code) + " after " +
+                   std::to_string(end->duration.count()) + " ms");
+  CommandEvent event = logging_.sign(id, end->command);
+  event.ended = true;
+  event.duration = end->duration;
+  event.failed = end->failed;
+  analytics_.events().add(std::move(event));
 }
 
 void TelemetryPort::operation(std::string_view /*kind*/, bool ok, Millis took) {
@@ -96,7 +122,11 @@ void TelemetryPort::tick() {
 
 TelemetryTotals TelemetryPort::totals() const {
   TelemetryTotals totals = metrics_.totals();
-  totals.commands = analytics_.report().commands;
+  const AnalyticsReport report = analytics_.report();
+  totals.commands = report.commands;
+  totals.reported_commands = report.reported;
+  totals.failed_commands = report.failed;
+  totals.dropped_commands = analytics_.dropped_events();
   return totals;
 }
 
@@ -124,14 +154,14 @@ Result<TelemetryRecord> TelemetryPort::export_session(const SessionId& id) const
 }
 
 Result<void> TelemetryPort::import_session(const SessionId& id, const ProjectId& project,
-                                           const TelemetryRecord& record) {
+                                           const TelemetryRecord& record, std::string_view user) {
   if (logging_.knows(id)) return watched_already(id);
   if (auto why = contradiction(record); !why.empty()) {
     return Error{Errc::bad_snapshot, "session " + id + ": " + why};
   }
   metrics_.start_session(id, record);
   analytics_.start_session(id, record.commands);
-  logging_.start_session(id, project, record.log_position);
+  logging_.start_session(id, project, record.log_position, user);
   return {};
 }
 

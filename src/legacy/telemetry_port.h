@@ -14,8 +14,13 @@ class TelemetryPort final : public TelemetryService {
  public:
   TelemetryPort(Clock clock, Metrics& metrics, Analytics& analytics, Logging& logging);
 
-  Result<void> opened(const SessionId& id, const ProjectId& project) override;
+  Result<void> opened(const SessionId& id, const ProjectId& project,
+                      std::string_view user = {}) override;
   Result<void> closed(const SessionId& id) override;
+
+  void record_text(bool on) override { analytics_.record_text(on); }
+  void finished(const SessionId& id, int exit_code) override;
+  std::vector<CommandEvent> take_commands() override { return analytics_.events().take(); }
 
   void output(const SessionId& id, std::size_t bytes) override;
   void input(const SessionId& id, std::span<const char> bytes, bool echo) override;
@@ -32,7 +37,7 @@ class TelemetryPort final : public TelemetryService {
 
   Result<TelemetryRecord> export_session(const SessionId& id) const override;
   Result<void> import_session(const SessionId& id, const ProjectId& project,
-                              const TelemetryRecord& record) override;
+                              const TelemetryRecord& record, std::string_view user = {}) override;
   Result<void> release(const SessionId& id) override;
 
   std::vector<ModuleHealth> health() const override;

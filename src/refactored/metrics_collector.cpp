@@ -46,6 +46,7 @@ std::string check(const TelemetryRecord& record) {
     return "responseTime is not a number";
   }
   if (record.commands.pending.size() > kMaxPendingBytes) return "pending is longer than 32 bytes";
+  if (record.commands.line.size() > kMaxCommandText) return "line is longer than 1024 bytes";
   return {};
 }
 }  // namespace
@@ -71,13 +72,16 @@ std::uint64_t MetricsCollector::log(const SessionId& id, Watched& session, LogKi
                    .at = clock_(),
                    .kind = kind,
                    .content = std::move(content),
-                   .bytes = bytes});
+                   .bytes = bytes,
+                   .user = session.user});
 }
 
-Result<void> MetricsCollector::opened(const SessionId& id, const ProjectId& project) {
+Result<void> MetricsCollector::opened(const SessionId& id, const ProjectId& project,
+                                      std::string_view user) {
   if (find(id)) return Error{Errc::session_exists, "session " + id + " is watched already"};
   Watched& session = sessions_[id];
   session.project = project;
+  session.user = user;
   log(id, session, LogKind::system, "opened");
   return {};
 }
@@ -119,15 +123,47 @@ void MetricsCollector::input(const SessionId& id, std::span<const char> bytes, b
   totals_.input_bytes += bytes.size();
   session->record.input_bytes += bytes.size();
   if (!session->unanswered) session->unanswered = clock_();
-  if (!echo) return;
-  feed_command_line(session->record.commands, bytes, clock_(),
-                    [&](std::string_view category) { count_command(id, *session, category); });
+  if (!echo) return hide_command_line(session->record.commands);
+  feed_command_line(
+      session->record.commands, bytes, clock_(),
+      [&](const EnteredCommand& command) { count_command(id, *session, command); }, record_text_);
+}
+
+void MetricsCollector::finished(const SessionId& id, int exit_code) {
+  Watched* session = find(id);
+  if (!session) return;
+  const auto end = end_command(session->record.commands, clock_(), exit_code);
+  if (!end) return;
+  ++totals_.reported_commands;
+  if (end->failed) ++totals_.failed_commands;
+  log(id, *session, LogKind::result,
+      "exit " + std::to_string(exit_code) + " after " + std::to_string(end->duration.count()) +
+          " ms");
+  events_.add({.session = id,
+               .project = session->project,
+               .user = session->user,
+               .command = end->command,
+               .ended = true,
+               .duration = end->duration,
+               .failed = end->failed});
 }
 
 void MetricsCollector::count_command(const SessionId& id, Watched& session,
-                                     std::string_view category) {
+                                     const EnteredCommand& command) {
   ++totals_.commands;
-  log(id, session, LogKind::command, std::string(category));
+  const std::uint64_t line = log(id, session, LogKind::command, std::string(command.category));
+  if (LogEntry* entry = log_.find(line)) entry->text = command.text;
+  events_.add({.session = id,
+               .project = session.project,
+               .user = session.user,
+               .command = {.sequence = command.sequence,
+                           .at = clock_(),
+                           .category = std::string(command.category),
+                           .text = command.text}});
+  learn_pattern(session, command.category);
+}
+
+void MetricsCollector::learn_pattern(Watched& session, std::string_view category) {
   session.recent.push_back(category);
   if (session.recent.size() > kLongestPattern) session.recent.pop_front();
   std::string pattern;
@@ -214,6 +250,7 @@ TelemetryTotals MetricsCollector::totals() const {
   totals.recent_failed = recent.failed;
   totals.response_time_ms = recent.mean_ms;
   totals.responses = recent.operations;
+  totals.dropped_commands = events_.dropped();
   return totals;
 }
 
@@ -245,13 +282,15 @@ Result<TelemetryRecord> MetricsCollector::export_session(const SessionId& id) co
 }
 
 Result<void> MetricsCollector::import_session(const SessionId& id, const ProjectId& project,
-                                              const TelemetryRecord& record) {
+                                              const TelemetryRecord& record,
+                                              std::string_view user) {
   if (find(id)) return Error{Errc::session_exists, "session " + id + " is watched already"};
   if (const std::string why = check(record); !why.empty()) {
     return Error{Errc::bad_snapshot, "session " + id + ": " + why};
   }
   Watched& session = sessions_[id];
   session.project = project;
+  session.user = user;
   session.record = record;
   return {};
 }

@@ -12,6 +12,8 @@
 
 #include "refactored/operation_window.h"
 #include "refactored/session_log.h"
+#include "session/command_queue.h"
+#include "session/commands.h"
 #include "session/ports.h"
 
 namespace term::refactored {
@@ -52,8 +54,13 @@ class MetricsCollector final : public TelemetryService {
 
   explicit MetricsCollector(Clock clock);
 
-  Result<void> opened(const SessionId& id, const ProjectId& project) override;
+  Result<void> opened(const SessionId& id, const ProjectId& project,
+                      std::string_view user = {}) override;
   Result<void> closed(const SessionId& id) override;
+
+  void record_text(bool on) override { record_text_ = on; }
+  void finished(const SessionId& id, int exit_code) override;
+  std::vector<CommandEvent> take_commands() override { return events_.take(); }
 
   void output(const SessionId& id, std::size_t bytes) override;
   void input(const SessionId& id, std::span<const char> bytes, bool echo) override;
@@ -70,7 +77,7 @@ class MetricsCollector final : public TelemetryService {
 
   Result<TelemetryRecord> export_session(const SessionId& id) const override;
   Result<void> import_session(const SessionId& id, const ProjectId& project,
-                              const TelemetryRecord& record) override;
+                              const TelemetryRecord& record, std::string_view user = {}) override;
   Result<void> release(const SessionId& id) override;
 
   /// One line, `MetricsCollector`: collection is not overdue. High rates are warnings in it.
@@ -82,6 +89,7 @@ class MetricsCollector final : public TelemetryService {
  private:
   struct Watched {
     ProjectId project;
+    std::string user;
     TelemetryRecord record;
     std::deque<std::string_view> recent;       ///< Newest categories, at most 5.
     std::optional<WallTime> unanswered;        ///< Oldest input not yet followed by output.
@@ -92,7 +100,8 @@ class MetricsCollector final : public TelemetryService {
   std::uint64_t log(const SessionId& id, Watched& session, LogKind kind, std::string content,
                     std::uint64_t bytes = 0);
   void log_output(const SessionId& id, Watched& session, std::size_t bytes);
-  void count_command(const SessionId& id, Watched& session, std::string_view category);
+  void count_command(const SessionId& id, Watched& session, const EnteredCommand& command);
+  void learn_pattern(Watched& session, std::string_view category);
   void count_error_kind(std::string_view kind);
   void collect(WallTime now);
   std::string warnings() const;
@@ -102,6 +111,8 @@ class MetricsCollector final : public TelemetryService {
   TelemetryTotals totals_;  ///< Sums since the start; the recent figures come from window_.
   OperationWindow window_;
   SessionLog log_;
+  CommandQueue events_;
+  bool record_text_ = false;
   std::uint64_t service_sequence_ = 0;  ///< Of log lines that concern no session.
   std::map<std::string, std::uint64_t, std::less<>> patterns_;
   std::deque<MetricsSnapshot> history_;

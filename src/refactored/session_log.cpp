@@ -24,8 +24,7 @@ std::vector<LogEntry> SessionLog::query(const LogQuery& query) const {
   std::vector<LogEntry> found;
   for (const LogEntry& entry : entries_ | std::views::reverse) {
     if (found.size() >= query.limit) break;
-    if (query.session && entry.session != *query.session) continue;
-    if (query.project && entry.project != *query.project) continue;
+    if (!matches(query, entry)) continue;
     found.push_back(entry);
   }
   std::ranges::reverse(found);

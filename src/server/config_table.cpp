@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "server/config_values.h"
+#include "server/redis_worker.h"
 
 namespace term::server {
 
@@ -126,6 +127,8 @@ std::string set_redis(Config& config, std::string_view text, Source) {
   if (!text.starts_with("redis://") && !text.starts_with("unix://")) {
     return "give redis://host:port/number or unix:///path, or leave it unset";
   }
+  if (auto address = parse_redis_url(text); !address)
+    return address.error().detail + "; give redis://host:port/number or unix:///path";
   config.redis_url = std::string(text);
   return {};
 }
@@ -220,6 +223,7 @@ constexpr ConfigRow kRows[] = {
     {{"TERMINAL_ALERT_SESSION_LOSS", "0", "number", "Alert beyond it: sessions lost in the last 5 minutes; also the guard's threshold"}, set_number<&Config::alert_session_loss, 0, kMaxCount>},
     {{"TERMINAL_OBSERVATION_TIME", "5min", "duration", "How long the guard (TERMINAL_AUTO_ROLLBACK) watches after a flip"}, set_duration<&Config::observation_time, false>},
     {{"TERMINAL_GUARD_MIN_OPERATIONS", "20", "number", "The guard judges rate and time only after as many operations since the flip"}, set_number<&Config::guard_min_operations, 1, kMaxCount>},
+    {{"TERMINAL_RECORD_COMMANDS", "false", "boolean", "Log and store the text of commands, as typed while the tty echoes; else only their kinds"}, set_bool<&Config::record_commands>},
     {{"SLACK_WEBHOOK", "unset", "URL", "Where alerts and rollback notices are posted", true}, set_webhook, true},
     {{"TERMINAL_LOG_DIR", "stderr", "path", "Directory of the log files; unset = the log goes to stderr"}, set_path<&Config::log_dir>, true},
     {{"TERMINAL_LOG_LEVEL", "info", "level", "trace, debug, info, warn, error, critical or off"}, set_log_level},

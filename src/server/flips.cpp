@@ -142,6 +142,7 @@ void Flips::restore(std::string_view text) {
   for (std::size_t i = 0; i < shards.size(); ++i) {
     auto& sessions = *shards.at(i).sessions;
     sessions.publish(flags_);
+    while (sessions.mirror_some(1000)) continue;
     if (!flags_->environment.legacy_mode) continue;
     for (const auto& session : sessions.live()) {
       const auto result = sessions.move(*session, adapter::all(Engine::legacy));
@@ -160,7 +161,15 @@ net::awaitable<void> Flips::publish(std::shared_ptr<const adapter::Flags> flags)
     shard.sessions->publish(flags);
     return true;
   };
-  co_await operations_.shards().gather(std::move(set));
+  Shards& shards = operations_.shards();
+  co_await shards.gather(std::move(set));
+  for (std::size_t i = 0; i < shards.size(); ++i)
+    co_await shards.run(shards.at(i), mirror_shard(shards.at(i)));
+}
+
+net::awaitable<bool> Flips::mirror_shard(Shard& shard) {
+  while (shard.sessions->mirror_some(kMovesPerTurn)) co_await net::post(shard.io, kNoThrow);
+  co_return true;
 }
 
 net::awaitable<std::vector<std::vector<Flips::Live>>> Flips::live_sessions() {

@@ -63,6 +63,7 @@ class Flips {
     ProjectId project;
   };
   net::awaitable<void> publish(std::shared_ptr<const adapter::Flags> flags);
+  net::awaitable<bool> mirror_shard(Shard& shard);
   net::awaitable<void> move_all(adapter::FlipEntry& entry);
   net::awaitable<std::vector<adapter::MoveResult>> move_shard(Shard& shard,
                                                               std::vector<Live> sessions);

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <tuple>
 
 #include "server/monitor.h"
+#include "server/parity.h"
 #include "server/report.h"
 #include "server/routes.h"
 #include "server/service.h"
@@ -76,6 +76,11 @@ Verdict judge(const Service& service, const Report& report, const Owners& fresh)
   judge(verdict, report.legacy, "legacy", uses(Engine::legacy));
   judge(verdict, report.refactored, "refactored", uses(Engine::refactored));
   judge_figures(verdict, service, report);
+  if (report.mirror.differing > 0)
+    verdict.degrade("parity: " + std::to_string(report.mirror.differing) +
+                    " sessions or projects differ between the engines; GET /api/admin/parity");
+  for (const auto& module : report.mirror.shadows)
+    verdict.degrade("dual write: shadow " + module.module + ": " + module.detail);
   if (const Keeper* keeper = service.keeper()) {
     if (keeper->status().status != "ok")
       verdict.degrade("holder " + keeper->status().status + ": " + keeper->status().detail);
@@ -99,6 +104,13 @@ Json engine_json(const Owners& owners) {
   return {{"sessions", to_string(owners.sessions)},
           {"streams", to_string(owners.streams)},
           {"telemetry", to_string(owners.telemetry)}};
+}
+
+Json cache_json(const CacheStatistics& cache) {
+  return {{"backend", cache.backend}, {"available", cache.available}, {"detail", cache.detail},
+          {"hits", cache.hits},       {"misses", cache.misses},       {"wrong", cache.wrong},
+          {"errors", cache.errors},   {"written", cache.written},     {"dropped", cache.dropped},
+          {"entries", cache.entries}};
 }
 
 Json holder_json(const Keeper* keeper) {
@@ -165,6 +177,8 @@ Reply health(Service& service, Request) {
             {"webhook", webhook_json(service.monitor())},
             {"store", store_json(service.persistence())},
             {"holder", holder_json(service.keeper())},
+            {"dual_write", parity_json(report.mirror)},
+            {"cache", cache_json(service.cache().statistics())},
             {"uptime_ms", uptime.count()},
             {"started", iso_time(service.started_at())},
             {"version", service.version()}};
@@ -212,49 +226,6 @@ Reply ready(Service& service, Request) {
   co_return json_response(full ? 503 : 200, {{"status", full ? "full" : "ready"}});
 }
 
-Json log_json(const LogEntry& entry) {
-  constexpr const char* kKinds[] = {"command", "output", "error", "system"};
-  return {{"sessionId", entry.session},
-          {"projectId", entry.project},
-          {"sequence", entry.sequence},
-          {"timestamp", iso_time(entry.at)},
-          {"type", kKinds[static_cast<std::size_t>(entry.kind)]},
-          {"content", entry.content},
-          {"bytes", entry.bytes}};
-}
-
-Reply logs(Service& service, Request request) {
-  LogQuery query;
-  const std::string session = request.query("sessionId");
-  const std::string project = request.query("projectId");
-  if (session.empty() && project.empty())
-    co_return error_response({Errc::bad_argument, "sessionId or projectId is required"});
-  if (!session.empty()) query.session = session;
-  if (!project.empty()) query.project = project;
-  const std::string limit = request.query("limit", "1000");
-  if (limit.empty() || limit.size() > 5 ||
-      limit.find_first_not_of("0123456789") != std::string::npos)
-    co_return error_response({Errc::bad_argument, "limit must be a number from 0 to 99999"});
-  query.limit = std::stoul(limit);
-  auto get = [query](Shard& shard) {
-    auto entries = shard.sessions->engines().legacy.telemetry->logs(query);
-    auto more = shard.sessions->engines().refactored.telemetry->logs(query);
-    entries.insert(entries.end(), more.begin(), more.end());
-    return entries;
-  };
-  auto parts = co_await service.shards().gather(std::move(get));
-  std::vector<LogEntry> all;
-  for (auto& part : parts) all.insert(all.end(), part.begin(), part.end());
-  std::ranges::sort(all, {}, [](const LogEntry& e) {
-    return std::tuple<WallTime, std::string_view, std::uint64_t>(e.at, e.session, e.sequence);
-  });
-  if (all.size() > query.limit)
-    all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(query.limit));
-  Json json = Json::array();
-  for (const auto& entry : all) json.push_back(log_json(entry));
-  co_return json_response(200, {{"success", true}, {"logs", json}});
-}
-
 }  // namespace
 
 void add_health_routes(Router& router, Service& service) {
@@ -269,8 +240,6 @@ void add_health_routes(Router& router, Service& service) {
 void add_user_health_routes(Router& router, Service& service) {
   router.add("GET", "/api/terminal/health",
              [&service](Request r) { return terminal_health(service, std::move(r)); });
-  router.add("GET", "/api/terminal/logs",
-             [&service](Request r) { return logs(service, std::move(r)); });
 }
 
 }  // namespace term::server

@@ -211,6 +211,43 @@ void put_store(Exposition& out, const Persistence* persistence) {
           status.last_write.count());
 }
 
+void put_mirror(Exposition& out, const adapter::MirrorReport& mirror) {
+  out.one("terminal_dual_write", "gauge", "1 while dual write is on.", mirror.on ? 1 : 0);
+  out.one("terminal_dual_write_sessions", "gauge", "Sessions in shadow registries.",
+          mirror.mirrored);
+  out.one("terminal_dual_write_failures_total", "counter",
+          "Operations that ended differently in the shadow registry.", mirror.failures);
+  out.one("terminal_parity_compared_total", "counter", "Comparisons of both engines' records.",
+          mirror.compared);
+  out.one("terminal_parity_found_total", "counter", "Times that a session began to differ.",
+          mirror.found);
+  out.one("terminal_parity_differing", "gauge", "Sessions and projects that differ now.",
+          mirror.differing);
+}
+
+void put_cache(Exposition& out, const CacheStatistics& cache) {
+  out.one("terminal_cache_available", "gauge", "1 while the engine cache can be used.",
+          cache.available ? 1 : 0);
+  out.family("terminal_cache_lookups_total", "counter", "Lookups of the engine cache by result.");
+  out.sample("terminal_cache_lookups_total", "result", "hit", cache.hits);
+  out.sample("terminal_cache_lookups_total", "result", "miss", cache.misses);
+  out.sample("terminal_cache_lookups_total", "result", "wrong", cache.wrong);
+  out.one("terminal_cache_errors_total", "counter", "Failures of the engine cache.", cache.errors);
+  out.one("terminal_cache_written_total", "counter", "Entries written.", cache.written);
+  out.one("terminal_cache_dropped_total", "counter", "Entries given up for a bound.",
+          cache.dropped);
+}
+
+void put_commands(Exposition& out, const TelemetryTotals& telemetry) {
+  out.one("terminal_commands_total", "counter", "Commands entered.", telemetry.commands);
+  out.one("terminal_commands_reported_total", "counter", "Commands whose end a shell reported.",
+          telemetry.reported_commands);
+  out.one("terminal_commands_failed_total", "counter", "Of these, with another status than 0.",
+          telemetry.failed_commands);
+  out.one("terminal_commands_dropped_total", "counter", "Commands that were not logged in time.",
+          telemetry.dropped_commands);
+}
+
 Reply prometheus(Service& service, Request) {
   const Report report = co_await gather_report(service, false);
   const auto telemetry = report.telemetry();
@@ -218,6 +255,9 @@ Reply prometheus(Service& service, Request) {
   Exposition out;
   put_sessions(out, report);
   put_store(out, service.persistence());
+  put_mirror(out, report.mirror);
+  put_cache(out, service.cache().statistics());
+  put_commands(out, telemetry);
   out.one("terminal_streams_connected", "gauge", "Attached viewers.", report.viewers);
   out.one("terminal_connections_open", "gauge", "Open WebSockets.", report.open_connections);
   out.one("terminal_output_bytes_total", "counter", "Bytes read from ptys.",

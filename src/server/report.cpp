@@ -23,6 +23,9 @@ void add(TelemetryTotals& into, const TelemetryTotals& from) {
   into.input_bytes += from.input_bytes;
   into.output_bytes += from.output_bytes;
   into.commands += from.commands;
+  into.failed_commands += from.failed_commands;
+  into.reported_commands += from.reported_commands;
+  into.dropped_commands += from.dropped_commands;
   into.operations += from.operations;
   into.operations_ms += from.operations_ms;
   into.failed_operations += from.failed_operations;
@@ -40,6 +43,18 @@ void add(std::vector<ModuleHealth>& into, std::vector<ModuleHealth> from) {
       *it = std::move(module);  // The first that is unwell speaks for all.
     }
   }
+}
+
+void add(adapter::MirrorReport& into, adapter::MirrorReport from) {
+  into.on = into.on || from.on;
+  into.mirrored += from.mirrored;
+  into.compared += from.compared;
+  into.found += from.found;
+  into.differing += from.differing;
+  into.failures += from.failures;
+  if (!from.newest_failure.empty()) into.newest_failure = std::move(from.newest_failure);
+  std::ranges::move(from.differences, std::back_inserter(into.differences));
+  add(into.shadows, std::move(from.shadows));
 }
 
 void add_engine(EngineReport& into, const EnginePorts& ports) {
@@ -96,10 +111,12 @@ Report report_of(Shard& shard, bool with_sizes) {
   report.counts = sessions.counts();
   report.connections = shard.counts;
   report.open_connections = shard.connections.size();
+  report.mirror = sessions.mirror_report();
   return report;
 }
 
 void merge(Report& into, Report from) {
+  add(into.mirror, std::move(from.mirror));
   add(into.legacy.modules, std::move(from.legacy.modules));
   add(into.legacy.telemetry, from.legacy.telemetry);
   add(into.refactored.modules, std::move(from.refactored.modules));

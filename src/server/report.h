@@ -38,6 +38,7 @@ struct Report {
   std::size_t viewers = 0;
   std::size_t ring_bytes = 0;
   std::vector<SessionSize> sizes;
+  adapter::MirrorReport mirror;
 
   TelemetryTotals telemetry() const;  ///< Both engines together.
   /// Failed operations of the last 5 minutes in percent; 0 when there were none.

@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <array>
 #include <boost/asio/post.hpp>
 #include <filesystem>
 #include <fstream>
@@ -62,6 +63,19 @@ std::unique_ptr<Persistence> make_persistence(const Config& config, const Clock&
   return std::make_unique<Persistence>(config, clock);
 }
 
+std::optional<RedisAddress> redis_address(const Config& config) {
+  if (!config.redis_url) return std::nullopt;
+  auto address = parse_redis_url(*config.redis_url);  // Checked when it was read.
+  if (!address) return std::nullopt;
+  return std::move(*address);
+}
+
+std::string instance_name(std::uint16_t ws_port) {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "?:" + std::to_string(ws_port);
+  return std::string(name.data()) + ":" + std::to_string(ws_port);
+}
+
 std::shared_ptr<const adapter::Flags> first_flags(const Config& config) {
   adapter::Flags flags;
   flags.environment = environment_flags(config);
@@ -76,6 +90,7 @@ Service::Service(Config config, Parts parts)
       version_(std::move(parts.version)),
       source_(parts.source ? std::move(parts.source) : make_source(config_, clock_)),
       started_at_(clock_()),
+      cache_(redis_address(config_)),
       persistence_(make_persistence(config_, clock_)),
       shards_(config_.shards,
               adapter::Sessions::Setup{
@@ -88,8 +103,12 @@ Service::Service(Config config, Parts parts)
                   .engines = parts.engines,
                   .flags = first_flags(config_),
                   .on_left = [this](const ProjectId& project,
-                                    const SessionId& id) { operations_.left(project, id); },
-                  .storing = persistence_ ? persistence_->storing() : adapter::Storing{}}),
+                                    const SessionId& id) { left(project, id); },
+                  .storing = persistence_ ? persistence_->storing() : adapter::Storing{},
+                  .on_route = [this](const SessionId& id,
+                                     const Owners& owners) { cache_.put(id, owners); },
+                  .on_commands = [this](auto commands) { commands_.add(std::move(commands)); },
+                  .record_commands = config_.record_commands}),
       operations_(shards_, *source_, config_, clock_),
       flips_(operations_, first_flags(config_)),
       admission_(operations_),
@@ -108,17 +127,25 @@ Service::Service(Config config, Parts parts)
 
 Service::~Service() { stop(); }
 
+void Service::left(const ProjectId& project, const SessionId& id) {
+  cache_.erase(id);
+  operations_.left(project, id);
+}
+
 void Service::add_routes() {
   for (Router* router : {&user_routes_, &operator_routes_}) {
     add_terminal_routes(*router, *this);
     add_raw_routes(*router, *this);
     add_user_health_routes(*router, *this);
+    add_analytics_routes(*router, *this);
   }
   add_flag_routes(operator_routes_, *this);
   add_admission_routes(operator_routes_, *this);
   add_event_routes(operator_routes_, *this);
   add_health_routes(operator_routes_, *this);
   add_metrics_routes(operator_routes_, *this);
+  add_routing_routes(operator_routes_, *this);
+  add_parity_routes(operator_routes_, *this);
   add_restart_routes(operator_routes_, *this);
   add_session_routes(operator_routes_, *this);
   add_audit_routes(operator_routes_, *this);
@@ -201,6 +228,7 @@ Result<void> Service::begin() {
   user_.allow(origins, hosts);
   operator_.allow(origins, hosts);
   if (auto written = write_service_file(); !written) return written;
+  cache_.serve_as(instance_name(ws_port()));
   for (std::size_t i = 0; i < shards_.size(); ++i) {
     Shard& shard = shards_.at(i);
     spawn_logged(shard.io.get_executor(), "tick", tick(shard));
@@ -246,6 +274,11 @@ void Service::stop() {
   }
   store_all();
   if (!keeper_) end_sessions();
+  (void)wait_until_none([](Shard& shard) {
+    shard.sessions->pass_commands();
+    return std::size_t{0};
+  });
+  cache_.stop();
   shards_.stop();
   if (persistence_) {
     persistence_->audit("service", "", "stop", "", "stopped");

@@ -7,7 +7,9 @@
 #include <string>
 
 #include "server/admission_control.h"
+#include "server/command_book.h"
 #include "server/config.h"
+#include "server/engine_cache.h"
 #include "server/flips.h"
 #include "server/handover.h"
 #include "server/http_server.h"
@@ -74,6 +76,9 @@ class Service {
   ColdSessions* cold() { return cold_.get(); }       ///< Null when writer() is.
   const ColdSessions* cold() const { return cold_.get(); }
   Archive& archive() { return *archive_; }
+  EngineCache& cache() { return cache_; }
+  const EngineCache& cache() const { return cache_; }
+  CommandBook& commands() { return commands_; }
   int state_lock() const { return state_lock_.get(); }
   const Config& config() const { return config_; }
   HttpServer& user_port() { return user_; }
@@ -86,6 +91,7 @@ class Service {
 
  private:
   void add_routes();
+  void left(const ProjectId& project, const SessionId& id);  ///< Its registry. Any shard's thread.
   void add_pages(std::span<const Page> pages);
   void load_cold();
   net::awaitable<void> tick(Shard& shard);
@@ -118,6 +124,8 @@ class Service {
   std::string version_;
   std::unique_ptr<PtySource> source_;
   WallTime started_at_{};
+  EngineCache cache_;
+  CommandBook commands_;
   std::shared_ptr<Arena> arena_;  ///< Outlives the sessions in it.
   std::unique_ptr<Persistence> persistence_;
   Shards shards_;

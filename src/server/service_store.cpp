@@ -30,6 +30,8 @@ void Service::restore_stored(bool handed_over) {
     monitor_->admission_changed();
   });
   if (!persistence_) return restore_books(arena);
+  commands_.forward_to(
+      [this](store::CommandRow row) { persistence_->writer().command(std::move(row)); });
   flips_.on_journal([this](const adapter::FlipEntry& entry) { persistence_->flip(entry); });
   // In a hand-over the process before us still has the store, and everybody waits.
   auto left = handed_over ? std::nullopt : persistence_->load(kLoadLimit);

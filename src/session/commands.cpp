@@ -91,8 +91,11 @@ enum class Sequence { none, escape, control, single };
 /// The line being typed, in the form it has in the statistics.
 class Line {
  public:
-  explicit Line(CommandStatistics& statistics)
-      : word_(statistics.pending), done_(statistics.pending_done) {
+  Line(CommandStatistics& statistics, bool record_text)
+      : word_(statistics.pending),
+        done_(statistics.pending_done),
+        text_(statistics.line),
+        record_text_(record_text) {
     const std::size_t at = word_.find(kEscape);
     if (at == std::string::npos) return;
     const char kind = at + 1 < word_.size() ? word_[at + 1] : '\0';
@@ -138,6 +141,7 @@ class Line {
 
   void add(char byte) {
     const auto code = static_cast<unsigned char>(byte);
+    if (record_text_) add_text(byte, code);
     if (code == 0x7f || code == 0x08) {
       if (!done_ && !word_.empty()) word_.pop_back();
     } else if (code == 0x03 || code == 0x15) {
@@ -160,16 +164,42 @@ class Line {
     word_.clear();
     done_ = false;
   }
+  std::string take_text() { return std::exchange(text_, {}); }
 
  private:
+  void add_text(char byte, unsigned char code) {
+    if (code == 0x7f || code == 0x08) {
+      while (!text_.empty() && (static_cast<unsigned char>(text_.back()) & 0xC0U) == 0x80U)
+        text_.pop_back();
+      if (!text_.empty()) text_.pop_back();
+    } else if (code == 0x03 || code == 0x15) {
+      text_.clear();
+    } else if (code >= 0x20 && text_.size() < kMaxCommandText) {
+      text_ += byte;
+    }
+  }
+
   std::string& word_;
   bool& done_;
+  std::string& text_;
+  const bool record_text_;
   Sequence sequence_ = Sequence::none;
 };
 
 std::size_t hour_of_day(WallTime now) {
   const auto hours = std::chrono::floor<std::chrono::hours>(now.time_since_epoch()).count() % 24;
   return static_cast<std::size_t>((hours + 24) % 24);
+}
+
+void count(CommandStatistics& statistics, const EnteredCommand& command, WallTime now) {
+  ++statistics.total;
+  ++statistics.by_category[std::string(command.category)];
+  ++statistics.by_hour.at(hour_of_day(now));
+  if (!statistics.running)
+    statistics.running = RunningCommand{.sequence = command.sequence,
+                                        .at = now,
+                                        .category = std::string(command.category),
+                                        .text = command.text};
 }
 
 }  // namespace
@@ -186,23 +216,41 @@ std::string_view command_category(std::string_view word) {
 }
 
 void feed_command_line(CommandStatistics& statistics, std::span<const char> bytes, WallTime now,
-                       const std::function<void(std::string_view category)>& on_command) {
-  Line line(statistics);
+                       const std::function<void(const EnteredCommand&)>& on_command,
+                       bool record_text) {
+  if (!record_text) statistics.line.clear();
+  Line line(statistics, record_text);
   for (const char byte : bytes) {
     if (line.skip(byte)) continue;
     if (byte != '\r' && byte != '\n') {
       line.add(byte);
       continue;
     }
+    std::string text = line.take_text();
+    const bool hidden = std::exchange(statistics.hidden, false);
     if (line.word().empty()) continue;
-    const std::string_view category = command_category(line.word());
+    EnteredCommand command{command_category(line.word()), statistics.total,
+                           hidden ? std::string{} : std::move(text)};
     line.clear();
-    ++statistics.total;
-    ++statistics.by_category[std::string(category)];
-    ++statistics.by_hour.at(hour_of_day(now));
-    if (on_command) on_command(category);
+    count(statistics, command, now);
+    if (on_command) on_command(command);
   }
   line.keep_sequence();
+}
+
+void hide_command_line(CommandStatistics& statistics) {
+  statistics.hidden = true;
+  statistics.line.clear();
+}
+
+std::optional<CommandEnd> end_command(CommandStatistics& statistics, WallTime now, int exit_code) {
+  if (!statistics.running) return std::nullopt;
+  CommandEnd end{.command = *std::exchange(statistics.running, std::nullopt),
+                 .failed = exit_code != 0};
+  end.duration = std::max(now - end.command.at, Millis{1});
+  ++statistics.reported;
+  if (end.failed) ++statistics.failed;
+  return end;
 }
 
 }  // namespace term

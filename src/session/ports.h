@@ -227,6 +227,9 @@ struct TelemetryTotals {
   std::uint64_t input_bytes = 0;
   std::uint64_t output_bytes = 0;
   std::uint64_t commands = 0;
+  std::uint64_t failed_commands = 0;    ///< As far as shells reported it.
+  std::uint64_t reported_commands = 0;  ///< Commands whose end was reported.
+  std::uint64_t dropped_commands = 0;   ///< Events that nobody took in time.
   std::uint64_t operations = 0;         ///< Since the start.
   std::uint64_t failed_operations = 0;  ///< Since the start.
   double operations_ms = 0;             ///< How long they took together, since the start.
@@ -237,7 +240,8 @@ struct TelemetryTotals {
   std::uint64_t responses = 0;  ///< How many that mean stands on.
 };
 
-enum class LogKind : std::uint8_t { command, output, error, system };
+enum class LogKind : std::uint8_t { command, output, error, system, result };
+std::string_view to_string(LogKind kind);
 
 /// One line of a session's log. Content is a category or a message, never terminal bytes.
 struct LogEntry {
@@ -248,13 +252,35 @@ struct LogEntry {
   LogKind kind = LogKind::system;
   std::string content;
   std::uint64_t bytes = 0;  ///< For output: how many.
+  std::string user;         ///< Empty: nobody in particular.
+  std::string text;         ///< For a command: its text, only where recording is switched on.
+  bool operator==(const LogEntry&) const = default;
 };
 
 struct LogQuery {
   std::optional<SessionId> session;
   std::optional<ProjectId> project;
   std::size_t limit = 1000;  ///< Newest kept, answered oldest first.
+  std::optional<std::string> user;
+  std::optional<WallTime> since;
+  std::optional<WallTime> until;        ///< Not itself included.
+  std::optional<std::string> category;  ///< A command's, or the name of a LogKind.
 };
+/// `limit` apart.
+bool matches(const LogQuery& query, const LogEntry& entry);
+
+/// A command that was entered or, later, the same one again with its end.
+struct CommandEvent {
+  SessionId session;
+  ProjectId project;
+  std::string user;
+  RunningCommand command;
+  bool ended = false;  ///< The shell reported its end; else the next two mean nothing.
+  Millis duration{0};
+  bool failed = false;
+};
+/// What an engine keeps of them between two take_commands(); the oldest fall out, counted.
+inline constexpr std::size_t kMaxCommandEvents = 10'000;
 
 struct CommandPattern {
   std::string pattern;  ///< 2 to 5 categories, `git > build > test`.
@@ -266,8 +292,17 @@ class TelemetryService {
  public:
   virtual ~TelemetryService() = default;
 
-  virtual Result<void> opened(const SessionId& id, const ProjectId& project) = 0;
+  /// `user`: whose session it is, empty for nobody's.
+  virtual Result<void> opened(const SessionId& id, const ProjectId& project,
+                              std::string_view user = {}) = 0;
   virtual Result<void> closed(const SessionId& id) = 0;
+
+  /// Whether the text of commands is kept from now on; at first it is not.
+  virtual void record_text(bool on) = 0;
+  /// The shell reported that a command ended. Ignored when none is known to run.
+  virtual void finished(const SessionId& id, int exit_code) = 0;
+  /// Commands since the last call, in order.
+  virtual std::vector<CommandEvent> take_commands() = 0;
 
   virtual void output(const SessionId& id, std::size_t bytes) = 0;
   /// `echo`: the tty echoes; while it does not, nothing typed is looked at.
@@ -289,9 +324,10 @@ class TelemetryService {
   virtual Result<CommandStatistics> statistics(const SessionId& id) const = 0;
 
   virtual Result<TelemetryRecord> export_session(const SessionId& id) const = 0;
-  /// `project` as in opened(). Errors: session_exists.
+  /// `project` and `user` as in opened(). Errors: session_exists.
   virtual Result<void> import_session(const SessionId& id, const ProjectId& project,
-                                      const TelemetryRecord& record) = 0;
+                                      const TelemetryRecord& record,
+                                      std::string_view user = {}) = 0;
   virtual Result<void> release(const SessionId& id) = 0;
 
   virtual std::vector<ModuleHealth> health() const = 0;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <cerrno>
@@ -18,6 +19,8 @@ namespace {
 
 /// The most that Linux gives in one read of a pty.
 constexpr std::size_t kReadBytes = 4096;
+
+constexpr std::array kLineEnds{'\r', '\n'};
 
 /// Every coroutine root: an escaped exception is logged with the session and ends nothing else.
 void spawn(const net::any_io_executor& executor, const SessionId& id, net::awaitable<void> work) {
@@ -54,6 +57,7 @@ Session::Session(const net::any_io_executor& executor, PtySource& source, Turn& 
       input_room_(executor),
       adopted_(setup.adopted),
       cold_(setup.saved_output.has_value()) {
+  if (adopted_) report_from_ = ring_.next();  // Something may have been running.
   if (setup.saved_output)
     put_saved(*setup.saved_output, setup.next_offset);
   else if (ring_.next() == setup.next_offset && setup.next_offset > 0 && !setup.slot)
@@ -138,6 +142,7 @@ Session::Turned Session::read_turn(std::size_t budget) {
   if (total > 0) {
     telemetry().output(id_, total);
     sessions().touch(id_);
+    if (result == Turned::drained && report_from_) look_for_result();
     wake_viewers();
   }
   return result;
@@ -273,7 +278,10 @@ Result<std::size_t> Session::input(const Viewer& viewer, Offset first,
   const auto fresh = bytes.subspan(verdict->skip, verdict->take);
   if (!fresh.empty()) {
     input_.push(viewer.client, first + verdict->skip, fresh);
-    telemetry().input(id_, fresh, !started_ || echoes(pty_));
+    const bool echo = !started_ || echoes(pty_);
+    telemetry().input(id_, fresh, echo);
+    if (echo && !report_from_ && std::ranges::find_first_of(fresh, kLineEnds) != fresh.end())
+      report_from_ = ring_.next();
     sessions().touch(id_);
     write_input();
   }

@@ -108,6 +108,8 @@ class Session : public std::enable_shared_from_this<Session> {
   const EnginePorts& ports() const { return ports_; }
   /// A flip: somebody else keeps the books from now on. Viewers are told.
   void set_owners(Owners owners, EnginePorts ports);
+  /// The same owners, reached another way: dual write went on or off.
+  void reach_through(EnginePorts ports) { ports_ = ports; }
 
   /// The shell is there: output is pumped and queued input written from now on.
   /// `on_end` is called once, when the child has ended and all it printed is in the ring.
@@ -193,6 +195,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void finish();
   void put_saved(std::string_view output, Offset next);
   bool watches(std::string_view client) const;
+  /// Has the shell said how the entered line ended? Once per pause of the output, and only while
+  /// one is awaited: its mark comes with the prompt, so the newest kMarkTail bytes are enough.
+  void look_for_result();
   void wake_viewers();
   void progress();
 
@@ -219,6 +224,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::set<std::string> numbered_;  ///< Those of them that number their input.
   std::function<void(Session&)> on_end_;
   std::optional<ExitStatus> exit_;
+  std::optional<Offset>
+      report_from_;  ///< A line was entered: its end may be reported from here on.
   bool started_ = false;
   bool child_gone_ = false;
   bool closing_ = false;

@@ -119,16 +119,31 @@ struct StreamRecord {
   bool operator==(const StreamRecord&) const = default;
 };
 
-/// What was typed, in kinds and counts; never the text (STATE.md, OPERATIONS.md).
+/// A command that was entered and whose end the shell has not reported.
+struct RunningCommand {
+  std::uint64_t sequence = 0;  ///< Among the session's commands, from 0.
+  WallTime at{};
+  std::string category;
+  std::string text;  ///< Only where recording is switched on.
+  bool operator==(const RunningCommand&) const = default;
+};
+
+/// What was typed, in kinds and counts; the text only where recording is switched on.
 struct CommandStatistics {
   std::uint64_t total = 0;
   std::uint64_t failed = 0;
   std::map<std::string, std::uint64_t> by_category;
   std::array<std::uint64_t, 24> by_hour{};  ///< UTC hour of the day.
-  std::string pending;        ///< First word of the line being typed, at most 32 bytes.
-  bool pending_done = false;  ///< The first word is complete; the rest of the line is passed over.
+  std::string pending;         ///< First word of the line being typed, at most 32 bytes.
+  bool pending_done = false;   ///< The first word is complete; the rest of the line is passed over.
+  std::uint64_t reported = 0;  ///< Commands whose end the shell reported; `failed` is out of these.
+  bool hidden = false;         ///< Something was typed without echo since the last line.
+  std::string line;            ///< The line so far, where recording is on; at most kMaxCommandText.
+  std::optional<RunningCommand> running;  ///< The oldest one since the last report.
   bool operator==(const CommandStatistics&) const = default;
 };
+
+inline constexpr std::size_t kMaxCommandText = 1024;  ///< Bytes.
 
 /// The share of the TelemetryService port.
 struct TelemetryRecord {

@@ -98,10 +98,21 @@ void add_stream(json& out, const StreamRecord& stream) {
   out["exit"] = exit_json(stream.exit);
 }
 
+json running_json(const std::optional<RunningCommand>& running) {
+  if (!running) return nullptr;
+  return {{"sequence", running->sequence},
+          {"at", iso_time(running->at)},
+          {"category", running->category},
+          {"text", utf8(running->text)}};
+}
+
 void add_telemetry(json& out, const TelemetryRecord& telemetry) {
   json commands = to_json(telemetry.commands);
   commands["pending"] = utf8(telemetry.commands.pending);
   commands["pendingDone"] = telemetry.commands.pending_done;
+  commands["hidden"] = telemetry.commands.hidden;
+  commands["line"] = utf8(telemetry.commands.line);
+  commands["running"] = running_json(telemetry.commands.running);
   out["inputBytes"] = telemetry.input_bytes;
   out["outputBytes"] = telemetry.output_bytes;
   out["commandCount"] = telemetry.commands.total;
@@ -135,6 +146,7 @@ std::string_view dialect_status(SessionState state) {
 json to_json(const CommandStatistics& statistics) {
   return {{"total", statistics.total},
           {"failed", statistics.failed},
+          {"reported", statistics.reported},
           {"byCategory", statistics.by_category},
           {"byHour", statistics.by_hour}};
 }

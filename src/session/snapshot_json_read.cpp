@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -221,6 +222,19 @@ void read_commands(JsonFields& in, CommandStatistics& commands) {
   in.text("pending", commands.pending);
   if (commands.pending.size() > kMaxPendingBytes) in.refuse("pending", "at most 32 bytes");
   in.boolean("pendingDone", commands.pending_done);
+  in.count("reported", commands.reported);
+  in.boolean("hidden", commands.hidden);
+  in.text("line", commands.line);
+  // Bytes that are no UTF-8 have grown in the document.
+  commands.line.resize(std::min(commands.line.size(), kMaxCommandText));
+  in.object("running", [&](JsonFields& fields) {
+    RunningCommand& running = commands.running.emplace();
+    fields.count("sequence", running.sequence);
+    fields.time("at", running.at);
+    fields.text("category", running.category);
+    fields.text("text", running.text);
+    running.text.resize(std::min(running.text.size(), kMaxCommandText));
+  });
 }
 
 void read_telemetry(JsonFields& fields, TelemetryRecord& telemetry) {

@@ -17,7 +17,7 @@ class CommandsTest : public testing::Test {
  protected:
   void type(std::string_view bytes) {
     feed_command_line(statistics_, bytes, now_,
-                      [this](std::string_view category) { seen_.emplace_back(category); });
+                      [this](const EnteredCommand& c) { seen_.emplace_back(c.category); });
   }
 
   CommandStatistics statistics_;

@@ -132,6 +132,12 @@ class SnapshotMaker {
     for (auto& hour : made.commands.by_hour) hour = up_to(kLargest);
     made.commands.pending = std::string(up_to(32), 'g');
     made.commands.pending_done = coin();
+    made.commands.reported = up_to(kLargest);
+    made.commands.hidden = coin();
+    made.commands.line = std::string(up_to(kMaxCommandText), 'l');
+    if (coin())
+      made.commands.running =
+          RunningCommand{up_to(kLargest), time(), "git", std::string(up_to(9), 't')};
     made.log_position = up_to(kLargest);
     return made;
   }

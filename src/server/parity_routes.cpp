@@ -1,0 +1,64 @@
+// /api/admin/parity: do both engines say the same of each session?
+
+#include <boost/asio/post.hpp>
+#include <nlohmann/json.hpp>
+
+#include "server/parity.h"
+#include "server/report.h"
+#include "server/routes.h"
+#include "server/service.h"
+
+namespace term::server {
+
+namespace {
+
+using Json = nlohmann::json;
+using Reply = net::awaitable<Response>;
+
+/// Comparisons before the shard's other work gets its turn; one takes some 10 µs.
+constexpr std::size_t kPerTurn = 32;
+
+net::awaitable<bool> check(Shard& shard) {
+  // The round that ticks began may be half done; the second one has seen everything.
+  for (int round = 0; round < 2; ++round)
+    while (shard.sessions->compare_some(kPerTurn)) co_await net::post(shard.io, kNoThrow);
+  co_return true;
+}
+
+Reply show(Service& service, Request) {
+  const Report report = co_await gather_report(service, false);
+  co_return json_response(200, parity_json(report.mirror));
+}
+
+Reply run(Service& service, Request request) {
+  Shards& shards = service.shards();
+  for (std::size_t i = 0; i < shards.size(); ++i)
+    co_await shards.run(shards.at(i), check(shards.at(i)));
+  co_return co_await show(service, std::move(request));
+}
+
+}  // namespace
+
+Json parity_json(const adapter::MirrorReport& report) {
+  Json differences = Json::array();
+  for (const auto& [id, field, legacy, refactored] : report.differences)
+    differences.push_back(
+        {{"id", id}, {"field", field}, {"legacy", legacy}, {"refactored", refactored}});
+  return {{"enabled", report.on},
+          {"sessions", report.mirrored},
+          {"compared", report.compared},
+          {"found", report.found},
+          {"differing", report.differing},
+          {"differences", differences},
+          {"failed_operations", report.failures},
+          {"newest_failure", report.newest_failure}};
+}
+
+void add_parity_routes(Router& router, Service& service) {
+  router.add("GET", "/api/admin/parity",
+             [&service](Request r) { return show(service, std::move(r)); });
+  router.add("POST", "/api/admin/parity",
+             [&service](Request r) { return run(service, std::move(r)); });
+}
+
+}  // namespace term::server
