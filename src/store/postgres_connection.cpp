@@ -13,7 +13,8 @@ namespace {
 constexpr int kConnectSeconds = 3;
 /// The server gives a statement up after this…
 constexpr const char* kSetUp =
-    "SET client_min_messages = error; SET statement_timeout = 20000; SET lock_timeout = 20000; "
+    "SET client_min_messages = error; SET synchronous_commit = on; SET statement_timeout = 20000; "
+    "SET lock_timeout = 20000; "
     "SET idle_in_transaction_session_timeout = 60000; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; "
     "SET client_encoding = 'UTF8'; SET standard_conforming_strings = on";
 /// …and we the connection after this: then nobody is there.

@@ -116,13 +116,15 @@ TEST_F(Storing, AFrozenDatabaseStopsNoKeystrokeAndNoStart) {
   run("s", "echo I-am-$((1+1))", "I-am-2");
   ASSERT_TRUE(flushed());
   server_of_its_own.freeze();
-  for (int i = 0; i < 20; ++i)
-    run("s", "echo round-" + std::to_string(i) + "-$((1+1))", "round-" + std::to_string(i) + "-2");
+  for (int i = 0; i < 20; ++i) {
+    const std::string n = std::to_string(i);
+    run("s", "echo round-" + n + "-$((1+1))", "round-" + n + "-2", {.client = "c" + n});
+  }
   stop();
   start(with_postgres);
   EXPECT_EQ(health().at("status"), "degraded");
   EXPECT_EQ(store_health().at("status"), "unavailable");
-  run("s", "echo still-$((1+1))", "still-2");
+  run("s", "echo still-$((1+1))", "still-2", {.client = "later"});
   server_of_its_own.thaw();
   ASSERT_TRUE(until([&] { return store_health().at("status") == "ok"; }));
   ASSERT_TRUE(flushed());
