@@ -264,8 +264,15 @@ TEST_P(Cold, EveryDialectShowsIt) {
     const std::string id = "c" + std::to_string(n++);
     place_.restored(document({saved(id, "from before\r\n")}));
     AnyClient client(server(), id, dialect);
-    EXPECT_TRUE(client.sees("from before")) << to_string(dialect);
-    EXPECT_TRUE(client.sees("session restored")) << to_string(dialect);
+    if (dialect == Speaks::json) {  // Its replay is a message of its own.
+      const auto history = client.ws().wait_text("\"history\"");
+      ASSERT_TRUE(history.has_value());
+      EXPECT_NE(history->find("from before"), std::string::npos) << *history;
+      EXPECT_NE(history->find("session restored"), std::string::npos) << *history;
+    } else {
+      EXPECT_TRUE(client.sees("from before")) << to_string(dialect);
+      EXPECT_TRUE(client.sees("session restored")) << to_string(dialect);
+    }
     client.type("echo works-$((6*7))\n");
     EXPECT_TRUE(client.sees("works-42")) << to_string(dialect);
   }
