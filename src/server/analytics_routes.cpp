@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
-#include "server/command_book.h"
 #include "server/ask_store.h"
+#include "server/command_book.h"
 #include "server/routes.h"
 #include "server/service.h"
 #include "session/snapshot_json.h"

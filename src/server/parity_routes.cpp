@@ -1,12 +1,15 @@
 // /api/admin/parity: do both engines say the same of each session?
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "server/parity.h"
 #include "server/report.h"
 #include "server/routes.h"
 #include "server/service.h"
+#include "server/table_parity.h"
 
 namespace term::server {
 
@@ -25,25 +28,53 @@ net::awaitable<bool> check(Shard& shard) {
   co_return true;
 }
 
+Json difference_json(const adapter::ParityDifference& difference) {
+  return {{"id", difference.id},
+          {"field", difference.field},
+          {"legacy", difference.legacy},
+          {"refactored", difference.refactored}};
+}
+
+net::awaitable<std::vector<SessionId>> live_ids(Service& service) {
+  auto take = [](Shard& shard) {
+    std::vector<SessionId> ids;
+    for (const auto& session : shard.sessions->live()) ids.push_back(session->id());
+    return ids;
+  };
+  std::vector<SessionId> all;
+  for (auto& part : co_await service.shards().gather(std::move(take)))
+    std::ranges::move(part, std::back_inserter(all));
+  co_return all;
+}
+
 Reply show(Service& service, Request) {
   const Report report = co_await gather_report(service, false);
   co_return json_response(200, parity_json(report.mirror));
 }
 
-Reply run(Service& service, Request request) {
+Reply run(Service& service, Request) {
   Shards& shards = service.shards();
   for (std::size_t i = 0; i < shards.size(); ++i)
     co_await shards.run(shards.at(i), check(shards.at(i)));
-  co_return co_await show(service, std::move(request));
+  const Report report = co_await gather_report(service, false);
+  Json json = parity_json(report.mirror);
+  if (report.mirror.on && service.writer() != nullptr) {
+    auto ids = co_await live_ids(service);
+    const TableParity tables = co_await check_tables(*service.writer(), std::move(ids));
+    json["tables"] = {
+        {"compared", tables.compared}, {"differing", tables.differing}, {"error", tables.error}};
+    for (const auto& difference : tables.differences)
+      json["differences"].push_back(difference_json(difference));
+  }
+  co_return json_response(200, json);
 }
 
 }  // namespace
 
 Json parity_json(const adapter::MirrorReport& report) {
   Json differences = Json::array();
-  for (const auto& [id, field, legacy, refactored] : report.differences)
-    differences.push_back(
-        {{"id", id}, {"field", field}, {"legacy", legacy}, {"refactored", refactored}});
+  for (const auto& difference : report.differences)
+    differences.push_back(difference_json(difference));
   return {{"enabled", report.on},
           {"sessions", report.mirrored},
           {"compared", report.compared},

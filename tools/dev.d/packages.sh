@@ -6,7 +6,7 @@ run_packages=(ca-certificates ccache clang-19 cmake libboost1.81-dev libcli11-de
   libspdlog-dev libsqlite3-dev libssl-dev libsystemd-dev libvterm-dev ninja-build nlohmann-json3-dev
   pkg-config zlib1g-dev)
 test_packages=(chromium curl fonts-dejavu-core htop jq less libclang-rt-19-dev libgmock-dev libgtest-dev
-  librapidcheck-dev postgresql procps redis-server vim-tiny)
+  librapidcheck-dev net-tools postgresql procps redis-server vim-tiny)
 lint_packages=(clang-format-19)
 tidy_packages=(clang-tidy-19 clang-tools-19 git)
 

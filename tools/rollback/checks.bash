@@ -118,9 +118,12 @@ maintenance_off() { api POST /api/admin/maintenance/disable >/dev/null || fail "
 # A new shell works, through the user's port, and goes again; so do those that are there.
 step_test_terminals() {
   local id=rollback-test-$$ answer status=0
+  answer=$(api POST /api/terminal/create "$(jq -nc --arg id "$id" '{sessionId: $id, projectId: "rollback-test"}')") ||
+    fail "no new terminal: ${answer:0:300}"
   answer=$(jq -n --arg id "$id" --slurpfile now "$scratch/after.json" \
     '{connections: ([{sessionId: $id}] + [$now[0].sessions[] | {sessionId: .id}])}' |
-    "$control" --state-dir="$state_dir" --json recover-connections) || status=$?
-  note terminals "$(jq -c '{answering: (.answering // .recovered), failed: .failed}' <<<"$answer" || echo null)"
-  ((status == 0)) || fail "not every terminal answers: ${answer:0:300}"
+    ctl recover-connections) || status=$?
+  api DELETE "/api/terminal/close/$id" >/dev/null || fail "the new terminal cannot be closed"
+  note terminals "$(jq -c '[.sessions[] | select(.answers)] | length' <<<"$answer" || echo null)"
+  ((status == 0)) || fail "not every terminal answers: $(jq -c '[.sessions[] | select(.answers | not)][:5]' <<<"$answer" || echo none)"
 }

@@ -21,10 +21,10 @@ drill_start() {
 drill_serves() { "$control" --state-dir="$drill_dir/state" --json health >/dev/null 2>&1; }
 drill_end() {
   [[ -n ${drill_dir:-} ]] || return 0
-  (cd "$drill_dir" && env -i PATH="$PATH" HOME="$drill_dir/home" "$service_program" stop --end-sessions) >/dev/null 2>&1
   local pid
-  pid=$(jq -r '.pid // empty' "$drill_dir/state/service.json" 2>/dev/null)
-  [[ -z $pid ]] || kill "$pid" 2>/dev/null
+  pid=$(jq -r '.pid // empty' "$drill_dir/state/service.json" 2>/dev/null) || true
+  [[ -z $pid ]] || kill "$pid" 2>/dev/null || true
+  (cd "$drill_dir" && env -i PATH="$PATH" HOME="$drill_dir/home" "$service_program" stop --end-sessions) >/dev/null 2>&1 || true
   rm -rf "$drill_dir"
 }
 # until_true WHAT COMMAND...: within 30 s.

@@ -144,7 +144,8 @@ step_schema_back() {
 }
 step_migrate_to_legacy() {
   local answer status=0
-  answer=$(ctl db migrate-to-legacy --source=terminal_sessions_v2 --target=terminal_sessions) || status=$?
+  answer=$(ctl db migrate-to-legacy --source=terminal_sessions_v2 --target=terminal_sessions \
+    --beside-service) || status=$?
   note migrated "$(jq -c . <<<"$answer" || echo null)"
   ((status == 0)) || fail "the data did not move: ${answer:0:300}"
 }
@@ -164,9 +165,8 @@ step_backup_programs() {
 step_validate_seven() {
   local health
   health=$(api GET /api/health/terminal) || fail "health does not answer"
-  note modules "$(jq -c '.legacy.modules // .modules.legacy // .engines.legacy.modules' <<<"$health")"
-  jq -e '(.legacy.modules // .modules.legacy // .engines.legacy.modules) as $m
-         | ($m | length) == 7 and ([$m[] | select(.healthy != true and .status != "healthy")] == [])' <<<"$health" >/dev/null ||
+  note modules "$(jq -c .legacy <<<"$health")"
+  jq -e '.legacy | length == 7 and all(.healthy)' <<<"$health" >/dev/null ||
     fail "not all seven legacy modules are well"
   jq -e '[.sessions[] | .engine[] | select(. != "legacy")] == []' <<<"$(sessions_now)" >/dev/null ||
     fail "some sessions are not with legacy"

@@ -175,6 +175,10 @@ Result<AdminClient::Answer> AdminClient::post(const std::string& target, const J
   return ask("POST", target, body.dump(), at_most);
 }
 
+Result<AdminClient::Answer> AdminClient::remove(const std::string& target, Millis at_most) {
+  return ask("DELETE", target, "", at_most);
+}
+
 Result<AdminClient::Answer> AdminClient::ask(const std::string& method, const std::string& target,
                                              std::string body, Millis at_most) {
   Exchange exchange{.host = service_.host, .port = service_.http_port, .at_most = at_most};

@@ -53,6 +53,7 @@ class AdminClient {
   Result<Answer> get(const std::string& target, Millis at_most = Millis(10'000));
   Result<Answer> post(const std::string& target, const nlohmann::json& body,
                       Millis at_most = Millis(60'000));
+  Result<Answer> remove(const std::string& target, Millis at_most = Millis(10'000));
 
   /// Takes an answer's bytes as they come; false = it wants no more.
   using Take = std::function<bool(std::string_view)>;

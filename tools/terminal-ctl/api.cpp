@@ -28,8 +28,9 @@ Result<int> call(const Context& context, const Call& call) {
     return Error{Errc::bad_argument, "the body is no JSON object: " + call.body.substr(0, 200)};
   AdminClient client(*service);
   const Millis at_most(static_cast<Millis::rep>(call.seconds) * 1000);
-  const auto answer = call.method == "GET" ? client.get(call.target, at_most)
-                                           : client.post(call.target, body, at_most);
+  const auto answer = call.method == "GET"    ? client.get(call.target, at_most)
+                      : call.method == "POST" ? client.post(call.target, body, at_most)
+                                              : client.remove(call.target, at_most);
   if (!answer) return answer.error();
   std::printf("%s\n", context.json ? answer->text.c_str() : printable(answer->text).c_str());
   return answer->status < 400 ? kDone : kFailed;
@@ -41,9 +42,9 @@ void add_api(CLI::App& app, Context& context) {
   auto* command =
       app.add_subcommand("api", "One call of the operator's API; prints the answer's body");
   auto what = std::make_shared<Call>();
-  command->add_option("METHOD", what->method, "GET or POST")
+  command->add_option("METHOD", what->method, "GET, POST or DELETE")
       ->required()
-      ->check(CLI::IsMember({"GET", "POST"}));
+      ->check(CLI::IsMember({"GET", "POST", "DELETE"}));
   command->add_option("TARGET", what->target, "Like /api/health/terminal")
       ->required()
       ->check([](const std::string& text) {

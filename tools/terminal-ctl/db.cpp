@@ -21,6 +21,7 @@ struct MoveArguments {
   std::string source = kRefactoredTable;
   std::string target = kLegacyTable;
   bool dry_run = false;
+  bool beside_service = false;
 };
 
 Result<std::size_t> rows(store::Store& store, store::Table table) {
@@ -73,7 +74,7 @@ Result<int> migrate(const Context& context, int target) {
 }
 
 Result<int> migrate_sessions(const Context& context, const MoveArguments& arguments) {
-  if (!arguments.dry_run)
+  if (!arguments.dry_run && !arguments.beside_service)
     if (auto alone = check_no_service(context, "migrating its sessions"); !alone)
       return alone.error();
   const auto store = open_offline(context, /*migrate=*/false);
@@ -114,6 +115,9 @@ void add_move(CLI::App& db, Context& context, const char* name, bool to_legacy) 
       ->check(CLI::IsMember({arguments->target}))
       ->capture_default_str();
   command->add_flag("--dry-run", arguments->dry_run, "Only say what would be written");
+  command->add_flag("--beside-service", arguments->beside_service,
+                    "Also while a service runs, whose live sessions are with the target's engine "
+                    "already: their rows are newer and stay");
   command->callback([&context, arguments] {
     context.run = [&context, arguments] { return migrate_sessions(context, *arguments); };
   });
