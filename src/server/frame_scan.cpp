@@ -47,11 +47,17 @@ void ReceivedFrames::given(std::string_view bytes) {
   if (bytes_.size() > limit_) give_up();
 }
 
-void ReceivedFrames::asked() {
+void ReceivedFrames::asked() { forget_idle(/*until_last=*/false); }
+
+void ReceivedFrames::came() { forget_idle(/*until_last=*/true); }
+
+void ReceivedFrames::forget_idle(bool until_last) {
   // One pass over what is new; what stays moves over what goes.
   std::size_t read = next_;
   while (const auto size = complete_frame(std::string_view(bytes_).substr(read))) {
-    const bool keep = !read_frame_head(std::string_view(bytes_).substr(read))->idle();
+    const auto head = read_frame_head(std::string_view(bytes_).substr(read));
+    if (until_last && !head->control() && head->fin) break;
+    const bool keep = !head->idle();
     if (keep && read != next_) std::memmove(bytes_.data() + next_, bytes_.data() + read, *size);
     if (keep) next_ += *size;
     read += *size;

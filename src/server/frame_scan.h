@@ -41,6 +41,9 @@ class ReceivedFrames {
   /// Beast asks for more: it has handled every complete frame. Control frames (their answers are on
   /// the way) are forgotten, those of a message that is not complete are kept.
   void asked();
+  /// A message was delivered and is not handled yet: control frames before its end are forgotten,
+  /// too, since they are answered.
+  void came();
   /// A message was delivered and handled: forgets everything up to its end.
   void delivered();
   /// From now on nothing is kept.
@@ -50,6 +53,10 @@ class ReceivedFrames {
   bool complete() const { return !given_up_; }
 
  private:
+  /// Forgets the control frames at the front of what asked() has not seen; with `until_last` only
+  /// those before the frame that ends a message.
+  void forget_idle(bool until_last);
+
   std::size_t limit_;
   std::string bytes_;
   std::size_t next_ = 0;  ///< Where the first frame begins that asked() has not seen whole.

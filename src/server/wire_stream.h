@@ -64,6 +64,8 @@ class WireStream {
   void thaw() { wire_->thaw(); }
   /// Beast waits for bytes and has been given none: of all it was given, nothing is under way.
   bool asking() const { return wire_->asking; }
+  /// Beast delivered a message.
+  void came() { wire_->received.came(); }
   /// The message that Beast delivered last is handled.
   void handled() { wire_->received.delivered(); }
   /// It will not be carried any more.

@@ -232,6 +232,7 @@ net::awaitable<boost::system::error_code> WsConnection::read_message() {
   auto [ec, n] = co_await ws_.async_read(buffer_, kNoThrow);
   in_read_ = false;
   if (ec) co_return ec;
+  ws_.next_layer().came();
   // Frozen meanwhile: it is not handled yet, and is carried as it came.
   const bool still = co_await hold();
   if (!still) co_return net::error::operation_aborted;

@@ -149,6 +149,9 @@ class Line {
     } else if (code == ' ' || code == '\t') {
       // A Tab completes the word; what the shell adds to it never comes this way.
       if (code == ' ' && !word_.empty()) done_ = true;
+    } else if (std::string_view(";|&<>()").find(byte) != std::string_view::npos) {
+      // What ends a word in a shell without a space: `ls;`, `make&`.
+      if (!word_.empty()) done_ = true;
     } else if (code > 0x20 && !done_) {
       if ((code & 0xc0U) == 0x80) return;  // The rest of a UTF-8 character.
       if (word_.size() == kMaxWord) {

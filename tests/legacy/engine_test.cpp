@@ -166,7 +166,7 @@ TEST_F(EngineTest, TelemetryMovesAsItIs) {
 TEST_F(EngineTest, WithoutEchoNothingTypedIsLookedAt) {
   ASSERT_TRUE(ports_.telemetry->opened("s1", "p1"));
   ports_.telemetry->input("s1", std::string_view("hunter2\r"), false);
-  EXPECT_EQ(*ports_.telemetry->statistics("s1"), CommandStatistics{});
+  EXPECT_EQ(*ports_.telemetry->statistics("s1"), CommandStatistics{.hidden = true});
   EXPECT_EQ(ports_.telemetry->export_session("s1")->input_bytes, 8u);
 }
 

@@ -152,7 +152,7 @@ TEST(CommandBook, RatesAreOutOfWhatWasReported) {
   EXPECT_EQ(analysis.failed, 1U);
   EXPECT_EQ(analysis.categories.at("git").total_ms, 40U);
   EXPECT_EQ(analysis.peak_hours, (std::vector<std::size_t>{13}));
-  ASSERT_EQ(analysis.sequences.size(), 4U);
+  ASSERT_EQ(analysis.sequences.size(), 3U);
   EXPECT_EQ(analysis.sequences.at(0).pattern, "build > git");
   EXPECT_EQ(analysis.sequences.at(0).frequency, 2U);
 }

@@ -238,7 +238,7 @@ TEST(CarryWire, IsQuietSoonWhateverAClientDoesThatNeverReads) {
   std::string output;
   std::size_t pongs = 0;
   const auto sent =
-      Json::parse(freeze(it.b, "s")->state).at("viewer").at("sent").get<std::size_t>();
+      Json::from_cbor(freeze(it.b, "s")->state).at("viewer").at("sent").get<std::size_t>();
   thaw(it.b, "s");
   while (output.size() < sent || pongs < 6000) {
     auto frame = it.peer->receive();

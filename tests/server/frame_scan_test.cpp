@@ -68,6 +68,18 @@ TEST(ReceivedFrames, KeepsAMessageThatWasDeliveredAndIsNotHandled) {
   EXPECT_EQ(kept.bytes(), first);
 }
 
+TEST(ReceivedFrames, KeepsOfADeliveredMessageItsOwnFramesAlone) {
+  const std::string first = frame(kText, false, "a");
+  const std::string last = frame(kMore, true, "b");
+  const std::string after = frame(kPing, true, "not yet");
+  ReceivedFrames kept(1024);
+  kept.given(first + frame(kPing, true, "one") + last + after);
+  kept.came();
+  EXPECT_EQ(kept.bytes(), first + last + after) << "its ping is answered, the one behind it not";
+  kept.delivered();
+  EXPECT_EQ(kept.bytes(), after);
+}
+
 TEST(ReceivedFrames, ForgetsAnsweredPingsAlsoBetweenFragments) {
   ReceivedFrames kept(1024);
   const std::string begin = frame(kText, false, "a");

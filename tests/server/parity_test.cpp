@@ -112,7 +112,7 @@ TEST_F(ParityOverRestarts, TheShadowsAreThereAgainMadeOfTheOwnersRecords) {
   expect_both_equal();
   restart();
   expect_both_equal();
-  run("a", "echo three$((1+1))", "three2", {.project = "p"});
+  run("a", "echo three$((1+1))", "three2", {.client = "later", .project = "p"});
   expect_both_equal();
   switch_dual_write(server(), false);
   restart();

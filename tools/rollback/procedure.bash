@@ -85,12 +85,14 @@ begin_report() {
   local stamp
   stamp=$(date -u +%Y%m%dT%H%M%SZ)
   scratch=$(mktemp -d "${TMPDIR:-/tmp}/terminal-rollback.XXXXXX")
+  undos=() failure="" began=$(now_ms)
   trap 'finish $?' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   if ((!dry_run)); then
     exec {procedure_lock}>"$state_dir/procedure.lock"
-    flock -n "$procedure_lock" || {
+    # What a killed procedure was in the middle of may go on for a moment, with its lock.
+    flock -w 5 "$procedure_lock" || {
       failure="another procedure runs on $state_dir (its lock is procedure.lock); wait for it"
       say "$failure"
       exit 1
@@ -98,7 +100,6 @@ begin_report() {
   fi
   [[ -n $report_file ]] || report_file=$state_dir/reports/$procedure_name-$stamp.json
   bundle_file=${report_file%.json}.tar.gz
-  undos=() failure="" began=$(now_ms)
   export TERMINAL_PROCEDURE_PID=$$  # For whoever is called by a step and wants to know by whom.
   jq -n --arg name "$procedure_name" --arg reason "$reason" --arg at "$(iso_now)" \
     --arg host "$(uname -n)" --arg who "${SUDO_USER:-${USER:-$(id -un)}}" \
@@ -159,7 +160,7 @@ step() {
     trap - EXIT INT TERM HUP
     set -e
     "$@"
-  ) 2>>"$scratch/log"
+  ) >>"$scratch/log" 2>&1
   status=$?
   set -e
   local took=$(($(now_ms) - begun)) text=""
