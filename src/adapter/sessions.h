@@ -159,9 +159,9 @@ class Sessions {
     bool by_itself = false;            ///< The shell ended it, not we.
     std::optional<WallTime> ended_at;  ///< Draining to its viewers since.
     ShellSample sample;
-    std::size_t stored_books = 0;      ///< Hash of those that the store got last.
-    Offset stored_upto = 0;            ///< Output that the store has; 0 at first: none.
-    WallTime stored_at{};              ///< When it got output last.
+    std::size_t stored_books = 0;  ///< Hash of those that the store got last.
+    Offset stored_upto = 0;        ///< Output that the store has; 0 at first: none.
+    WallTime stored_at{};          ///< When it got output last.
   };
   void ended(Session& session);
   Result<std::optional<ArenaSlot>> claim_slot();

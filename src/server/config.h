@@ -92,7 +92,7 @@ struct Config {
   std::size_t alert_session_loss = 0;
   Millis observation_time{5 * 60 * 1000};  ///< After a flip; see Guard.
   std::size_t guard_min_operations = 20;   ///< Fewer since the flip prove nothing.
-  bool record_commands = false;  ///< The text of commands is logged and stored.
+  bool record_commands = false;            ///< The text of commands is logged and stored.
 
   std::vector<std::string> warnings;  ///< One sentence each, for the log; never a secret.
 

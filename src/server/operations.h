@@ -44,8 +44,8 @@ class Operations {
   /// Finds the session or makes it: admission on the project's home shard, the registry, the shell.
   /// Two at once get one session. Call on the session's own shard. One that is not live but stored
   /// gets a new shell behind its saved output, whatever `create` says.
-  /// Errors: no_such_session (create is false), maintenance and not_admitted (only of a session that
-  /// would be new), limit_reached, rate_limited, breaker_open, no_shell, os_error;
+  /// Errors: no_such_session (create is false), maintenance and not_admitted (only of a session
+  /// that would be new), limit_reached, rate_limited, breaker_open, no_shell, os_error;
   /// store_unavailable when it is stored and cannot be read.
   net::awaitable<Result<Opened>> open(Shard& shard, OpenRequest request);
 

@@ -26,8 +26,7 @@ constexpr std::size_t kMaxDetail = 2048;  ///< Of an audit entry, bytes.
 class Opener {
  public:
   explicit Opener(const Config& config)
-      : lock_path_(config.state_dir / "store.lock"),
-        place_(store_location(config)) {}
+      : lock_path_(config.state_dir / "store.lock"), place_(store_location(config)) {}
 
   Result<std::unique_ptr<store::Store>> open() {
     if (!lock_) {

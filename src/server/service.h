@@ -73,7 +73,7 @@ class Service {
   Handover& handover() { return handover_; }
   /// Null without a state directory.
   store::Writer* writer() { return persistence_ ? &persistence_->writer() : nullptr; }
-  ColdSessions* cold() { return cold_.get(); }       ///< Null when writer() is.
+  ColdSessions* cold() { return cold_.get(); }  ///< Null when writer() is.
   const ColdSessions* cold() const { return cold_.get(); }
   Archive& archive() { return *archive_; }
   EngineCache& cache() { return cache_; }
