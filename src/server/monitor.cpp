@@ -184,6 +184,8 @@ net::awaitable<void> Monitor::roll_back(std::string why) {
   adapter::FlagChange back = guard_.take_back();
   back.reason = why;
   const auto outcome = co_await service_.flips().change(std::move(back));
+  if (auto* const persistence = service_.persistence())
+    persistence->audit(kGuard, "", "rollback", why, outcome ? "done" : outcome.error().detail);
   if (outcome) co_return;
   spdlog::error("guard.rollback ERROR could not flip back: {}", outcome.error().detail);
   post({.text = who_we_are() + ": the guard could not flip back",
