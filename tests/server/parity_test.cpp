@@ -5,6 +5,7 @@
 #include <atomic>
 #include <nlohmann/json.hpp>
 
+#include "store/store.h"
 #include "support/forwarding_sessions.h"
 #include "support/restarting.h"
 #include "support/test_server.h"
@@ -117,6 +118,36 @@ TEST_F(ParityOverRestarts, TheShadowsAreThereAgainMadeOfTheOwnersRecords) {
   switch_dual_write(server(), false);
   restart();
   EXPECT_EQ(check(server()).at("enabled"), false);
+}
+
+TEST_F(ParityOverRestarts, BothRowsOfASessionAreComparedAndADifferenceIsShownUntilItIsGone) {
+  start();
+  switch_dual_write(server(), true);
+  NativeClient client(server(), "s", {.project = "p"});
+  const auto tables = [&](int compared, int differing) {
+    return until([&] {
+      const Json found = check(server()).at("tables");
+      return found.at("compared") == compared && found.at("differing") == differing;
+    });
+  };
+  ASSERT_TRUE(tables(1, 0)) << check(server()).dump(1);
+  {
+    auto store = store::open_store({.sqlite_path = (dir_.path() / "terminal.db").string()});
+    ASSERT_TRUE(store);
+    auto row = (*store)->session(store::Table::legacy, "s");
+    ASSERT_TRUE(row && *row);
+    (*row)->snapshot.session.tab_name = "somebody else's";
+    store::Batch batch;
+    batch.sessions.push_back({.stored = **row, .keep_other = true});
+    batch.sessions.back().stored.owners = adapter::all(Engine::legacy);
+    ASSERT_TRUE((*store)->write(batch));
+  }
+  ASSERT_TRUE(tables(1, 1)) << check(server()).dump(1);
+  const std::string shown = check(server()).at("differences").dump();
+  EXPECT_NE(shown.find("somebody else's"), std::string::npos) << shown;
+  EXPECT_NE(shown.find("Terminal 1"), std::string::npos) << shown;
+  client.control({{"type", "rename"}, {"name", "its own"}});
+  EXPECT_TRUE(tables(1, 0)) << check(server()).dump(1);
 }
 
 /// Renames nothing while `deaf`.
