@@ -4,7 +4,7 @@
 export CCACHE_DIR=${CCACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/terminal-service-ccache}
 export CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G}
 # Relative paths, so that every clone and work tree of the project hits the same entries.
-export CCACHE_BASEDIR=${CCACHE_BASEDIR:-/}
+export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$root}
 export CCACHE_NOHASHDIR=${CCACHE_NOHASHDIR:-true}
 
 known_preset() {
