@@ -4,6 +4,7 @@
 
 #include "server/dialect.h"
 #include "server/json_read.h"
+#include "server/owners_json.h"
 #include "session/snapshot_json.h"
 
 namespace term::server {
@@ -11,12 +12,6 @@ namespace term::server {
 namespace {
 
 using Json = nlohmann::json;
-
-Json engine_json(const Owners& owners) {
-  return {{"sessions", to_string(owners.sessions)},
-          {"streams", to_string(owners.streams)},
-          {"telemetry", to_string(owners.telemetry)}};
-}
 
 void put(Dialect::Frames& out, const Json& message) {
   out.push_back(
@@ -113,7 +108,7 @@ class NativeDialect final : public Dialect {
               {"output", info.output},
               {"replayUntil", info.replay_until},
               {"input", info.input},
-              {"engine", engine_json(info.owners)},
+              {"engine", owners_json(info.owners)},
               {"window", info.window}});
   }
   void gap(Offset from, Offset to, Frames& out) override {
@@ -141,7 +136,7 @@ class NativeDialect final : public Dialect {
     Json json{{"type", "notice"}, {"kind", notice.kind}, {"message", notice.message}};
     if (!notice.eta.empty()) json["eta"] = notice.eta;
     if (notice.over) json["over"] = true;
-    if (notice.kind == "engine") json["engine"] = engine_json(owners);
+    if (notice.kind == "engine") json["engine"] = owners_json(owners);
     put(out, json);
   }
   void exited(const ExitStatus& status, Frames& out) override {

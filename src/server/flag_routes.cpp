@@ -4,6 +4,7 @@
 
 #include "server/flip_json.h"
 #include "server/json_read.h"
+#include "server/owners_json.h"
 #include "server/routes.h"
 #include "server/service.h"
 #include "session/ids.h"
@@ -70,11 +71,7 @@ Json flags_json(const adapter::Flags& flags) {
     sessions[id] = flag_json(flags, "sessions." + id, choice_json(choice), "api");
   json["projects"] = projects;
   json["sessions"] = sessions;
-  return {{"flags", json},
-          {"newSessions",
-           {{"sessions", to_string(fresh.sessions)},
-            {"streams", to_string(fresh.streams)},
-            {"telemetry", to_string(fresh.telemetry)}}}};
+  return {{"flags", json}, {"newSessions", owners_json(fresh)}};
 }
 
 /// Absent is fine; present and of another type is not.

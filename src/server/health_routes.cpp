@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "server/monitor.h"
+#include "server/owners_json.h"
 #include "server/parity.h"
 #include "server/report.h"
 #include "server/routes.h"
@@ -100,12 +101,6 @@ Verdict judge(const Service& service, const Report& report, const Owners& fresh)
   return verdict;
 }
 
-Json engine_json(const Owners& owners) {
-  return {{"sessions", to_string(owners.sessions)},
-          {"streams", to_string(owners.streams)},
-          {"telemetry", to_string(owners.telemetry)}};
-}
-
 Json cache_json(const CacheStatistics& cache) {
   return {{"backend", cache.backend}, {"available", cache.available}, {"detail", cache.detail},
           {"hits", cache.hits},       {"misses", cache.misses},       {"wrong", cache.wrong},
@@ -163,7 +158,7 @@ Reply health(Service& service, Request) {
   const auto uptime = service.now() - service.started_at();
   Json json{{"status", verdict.status},
             {"reasons", verdict.reasons},
-            {"engine", engine_json(fresh)},
+            {"engine", owners_json(fresh)},
             {"legacy", modules_json(report.legacy.modules)},
             {"refactored", modules_json(report.refactored.modules)},
             {"sessions",

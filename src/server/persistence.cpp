@@ -115,18 +115,15 @@ void Persistence::audit(std::string who, std::string from, std::string action, s
 std::optional<LeftBehind> Persistence::load(Millis limit) {
   auto promise = std::make_shared<std::promise<std::optional<LeftBehind>>>();
   auto answer = promise->get_future();
-  writer_.ask([promise](Result<store::Store*> store) {
-    auto left = store ? read(**store) : Result<LeftBehind>(store.error());
-    promise->set_value(left ? std::optional(std::move(*left)) : std::nullopt);
-  });
+  load_later([promise](std::optional<LeftBehind> left) { promise->set_value(std::move(left)); });
   if (answer.wait_for(limit) != std::future_status::ready) return std::nullopt;
   return answer.get();
 }
 
-void Persistence::load_later(std::function<void(LeftBehind)> take) {
+void Persistence::load_later(std::function<void(std::optional<LeftBehind>)> take) {
   writer_.ask([take = std::move(take)](Result<store::Store*> store) {
-    if (!store) return;
-    if (auto left = read(**store)) take(std::move(*left));
+    auto left = store ? read(**store) : Result<LeftBehind>(store.error());
+    take(left ? std::optional(std::move(*left)) : std::nullopt);
   });
 }
 

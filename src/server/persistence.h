@@ -43,9 +43,9 @@ class Persistence final {
 
   /// What an earlier process left, if the store gives it within `limit`.
   std::optional<LeftBehind> load(Millis limit);
-  /// The same when it comes; `take` is called on the writer's thread, once and only with success.
-  /// Errors are passed over: ask again.
-  void load_later(std::function<void(LeftBehind)> take);
+  /// The same without waiting; `take` is called on the writer's thread, once, with nothing when the
+  /// store could not be read: ask again.
+  void load_later(std::function<void(std::optional<LeftBehind>)> take);
 
   /// Writes what waits within `limit`; nothing is stored afterwards.
   void stop(Millis limit) { writer_.stop(limit); }

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "server/engine_cache.h"
+#include "server/owners_json.h"
 #include "server/routes.h"
 #include "server/service.h"
 #include "session/ids.h"
@@ -33,10 +34,7 @@ Judged judge(const EngineCache::Lookup& lookup, const std::optional<Owners>& tru
 Json route_json(const SessionId& id, const CachedRoute& route, bool verified, Verdict verdict) {
   constexpr const char* kVerdicts[] = {"hit", "miss", "wrong", "error"};
   return {{"sessionId", id},
-          {"engine",
-           {{"sessions", to_string(route.owners.sessions)},
-            {"streams", to_string(route.owners.streams)},
-            {"telemetry", to_string(route.owners.telemetry)}}},
+          {"engine", owners_json(route.owners)},
           {"instance", route.instance},
           {"verified", verified},
           {"cache", kVerdicts[static_cast<std::size_t>(verdict)]}};

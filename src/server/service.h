@@ -101,7 +101,7 @@ class Service {
   void restore_stored(bool handed_over);
   void restore_books(const std::string& books);
   /// The same when the store was not to be had at the start.
-  void restore_late(LeftBehind left);
+  void restore_late(std::optional<LeftBehind> left);
   /// Once a second until it answered. Thread: the first shard's.
   void ask_store_again();
   void join_projects(std::vector<ProjectRecord> stored);

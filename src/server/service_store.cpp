@@ -14,6 +14,13 @@ namespace term::server {
 namespace {
 /// A database that is not there must not keep terminals away.
 constexpr Millis kLoadLimit{3000};
+
+void join(Shard& home, ProjectRecord record) {
+  const Engine engine = home.sessions->flags().choose(record.id, {}).sessions;
+  if (auto joined = home.sessions->projects().join(std::move(record), engine); !joined)
+    spdlog::error("service.project ERROR {}", joined.error().detail);
+}
+
 }  // namespace
 
 void Service::restore_stored(bool handed_over) {
@@ -46,11 +53,8 @@ void Service::restore_stored(bool handed_over) {
   }
   flips_.restore_journal(std::move(left->flips));
   for (ProjectRecord& record : left->projects) {
-    auto& home = *shards_.home(record.id).sessions;
-    const ProjectId id = record.id;
-    const Engine engine = home.flags().choose(id, {}).sessions;
-    if (auto joined = home.projects().join(std::move(record), engine); !joined)
-      spdlog::error("service.project ERROR {}", joined.error().detail);
+    Shard& home = shards_.home(record.id);
+    join(home, std::move(record));
   }
 }
 
@@ -62,29 +66,25 @@ void Service::restore_books(const std::string& books) {
 void Service::ask_store_again() {
   if (!persistence_ || stored_known_ || asking_ || !persistence_->status().available) return;
   asking_ = true;
-  persistence_->load_later([this](LeftBehind left) {
+  persistence_->load_later([this](std::optional<LeftBehind> left) {
     net::post(shards_.first(),
               [this, late = std::move(left)]() mutable { restore_late(std::move(late)); });
   });
 }
 
-void Service::restore_late(LeftBehind left) {
+void Service::restore_late(std::optional<LeftBehind> left) {
   asking_ = false;
-  if (std::exchange(stored_known_, true)) return;
-  flips_.restore_journal(std::move(left.flips));
-  if (!flags_restored_ && !left.flags.empty())
-    spawn_logged(shards_.first().get_executor(), "flags", flips_.adopt(std::move(left.flags)));
-  join_projects(std::move(left.projects));
+  if (!left || std::exchange(stored_known_, true)) return;
+  flips_.restore_journal(std::move(left->flips));
+  if (!flags_restored_ && !left->flags.empty())
+    spawn_logged(shards_.first().get_executor(), "flags", flips_.adopt(std::move(left->flags)));
+  join_projects(std::move(left->projects));
 }
 
 void Service::join_projects(std::vector<ProjectRecord> stored) {
   for (ProjectRecord& record : stored) {
     Shard& home = shards_.home(record.id);
-    net::post(home.io, [&home, one = std::move(record)]() mutable {
-      const Engine engine = home.sessions->flags().choose(one.id, {}).sessions;
-      if (auto joined = home.sessions->projects().join(std::move(one), engine); !joined)
-        spdlog::error("service.project ERROR {}", joined.error().detail);
-    });
+    net::post(home.io, [&home, one = std::move(record)]() mutable { join(home, std::move(one)); });
   }
 }
 

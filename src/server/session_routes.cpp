@@ -3,6 +3,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "server/owners_json.h"
 #include "server/routes.h"
 #include "server/service.h"
 #include "session/types.h"
@@ -12,12 +13,6 @@ namespace term::server {
 namespace {
 
 using Json = nlohmann::json;
-
-Json owners_json(const Owners& owners) {
-  return {{"sessions", to_string(owners.sessions)},
-          {"streams", to_string(owners.streams)},
-          {"telemetry", to_string(owners.telemetry)}};
-}
 
 /// A session as this shard has it at this moment.
 Json session_json(const Session& session) {

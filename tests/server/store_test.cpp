@@ -77,6 +77,28 @@ TEST_F(Storing, FlagsAndJournalSurviveTheHolderToo) {
   EXPECT_EQ(server().json("/api/admin/flips").at("flips"), flips);
 }
 
+TEST_F(Storing, FlagsAndJournalComeOnceADatabaseIsThereThatWasDownAtTheStart) {
+  Postgres database;
+  const std::string url = database.url(database.create_database());
+  const auto there = [&](server::Config& config) { config.database_url = url; };
+  start(there);
+  ASSERT_TRUE(
+      server().flags({{"terminal_refactor", false}, {"force", true}}).value("success", false));
+  ASSERT_TRUE(flushed());
+  stop();
+  dir_.end_holder();
+  database.stop();
+  start(there);
+  EXPECT_EQ(health().at("status"), "degraded");
+  EXPECT_EQ(server().json("/api/admin/flips").at("flips").size(), 0U);
+  database.start();
+  EXPECT_TRUE(server().eventually("/api/admin/flips",
+                                  [](const Json& j) { return j.at("flips").size() == 1; }));
+  EXPECT_TRUE(server().eventually("/api/health/terminal", [](const Json& j) {
+    return j.at("engine").at("streams") == "legacy";
+  }));
+}
+
 TEST_F(Storing, AProjectKeepsItsNamesAndLayoutWithoutTheHolder) {
   start();
   const auto create = [&] {
