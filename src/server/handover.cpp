@@ -14,6 +14,7 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <system_error>
+#include <utility>
 
 #include "server/connection.h"
 #include "server/json_read.h"
@@ -32,6 +33,12 @@ constexpr Millis kServingTime{2000};  ///< After the commit.
 constexpr Millis kAnswerTime{2000};   ///< For whoever asked to get the answer.
 constexpr Millis kStoreTime{1000};    ///< For the store to take what waits.
 constexpr std::size_t kFdsPerMessage = 200;
+
+/// Since then; and begins anew.
+Millis lap(std::chrono::steady_clock::time_point& since) {
+  const auto before = std::exchange(since, std::chrono::steady_clock::now());
+  return std::chrono::duration_cast<Millis>(since - before);
+}
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
@@ -252,13 +259,17 @@ net::awaitable<Result<HandoverReport>> Handover::attempt(Request request, Child&
                                             std::to_string(kStateVersion)};
 
   const auto begun = std::chrono::steady_clock::now();
+  auto step = begun;
   if (auto frozen = co_await freeze(request.own_requests); !frozen) co_return frozen.error();
+  report.freezing = lap(step);
   service_.keeper()->expect_takeover(true);
   auto proof = co_await hand(child, report);
   if (!proof) co_return proof.error();
+  report.handing = lap(step);
   const auto patience = kAdoptTime + Millis(report.sessions + report.connections);
   auto adopted = co_await answer(child, "adopted", patience);
   if (!adopted) co_return adopted.error();
+  report.adopting = lap(step);
   const Json got = Json::parse(adopted->text, nullptr, false);
   if (read_string(got, "sha256").value_or("") != *proof ||
       read_integer(got, "connections", 0, 1'000'000'000).value_or(-1) !=
@@ -309,9 +320,11 @@ net::awaitable<Result<HandoverReport>> Handover::run(Request request) {
     if (!back) spdlog::error("holder.take_back ERROR {}", back.error().detail);
     co_return Error{report.error().code, why};
   }
-  spdlog::info("handover.done pid={} version={} sessions={} connections={} pause_ms={}",
-               report->pid, report->version, report->sessions, report->connections,
-               report->pause.count());
+  spdlog::info(
+      "handover.done pid={} version={} sessions={} connections={} pause_ms={} freezing_ms={} "
+      "handing_ms={} adopting_ms={}",
+      report->pid, report->version, report->sessions, report->connections, report->pause.count(),
+      report->freezing.count(), report->handing.count(), report->adopting.count());
   spawn_logged(service_.shards().first().get_executor(), "handover.leave",
                leave(std::move(request), child));
   co_return report;

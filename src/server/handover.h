@@ -20,6 +20,8 @@ struct HandoverReport {
   std::size_t sessions = 0;
   std::size_t connections = 0;
   Millis pause{0};  ///< From the first thing frozen to the new process serving.
+  /// Of the pause: until all rested, until all was collected and sent, until the new one had it.
+  Millis freezing{0}, handing{0}, adopting{0};
 };
 
 /// Starts the new program, and does not touch anything until it says that it is ready. Then

@@ -8,6 +8,7 @@
 #include "chaos/bad_binaries.h"
 #include "chaos/faults.h"
 #include "chaos/hygiene.h"
+#include "chaos/slow_beside_fast.h"
 
 namespace {
 
@@ -121,12 +122,12 @@ int run(Options options) {
   test::EventLoop loop;
   test::ClientLog log;
   Totals totals;
-  const bool only_hygiene = options.hygiene > 0;
+  const bool no_fleet = options.hygiene > 0 || options.slow_beside_fast > 0;
   Fleet fleet(loop, log, totals,
               {.port = service.ws_port(),
                .reports = service.home(),
                .seed = options.seed,
-               .sessions = only_hygiene ? 0 : options.sessions,
+               .sessions = no_fleet ? 0 : options.sessions,
                .viewers = options.viewers,
                .flood_bytes_per_second = options.flood_mib << 20,
                .kinds = options.kinds});
@@ -137,8 +138,10 @@ int run(Options options) {
     std::printf("the service cannot do this yet\n");
     return kCannotYet;
   }
-  if (only_hygiene) {
+  if (options.hygiene > 0) {
     run_hygiene(world, options.hygiene);
+  } else if (options.slow_beside_fast > 0) {
+    run_slow_beside_fast(world, options.slow_beside_fast);
   } else {
     wait_attached(world, "the start");
     if (options.bad_binaries > 0) {

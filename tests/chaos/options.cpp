@@ -25,6 +25,7 @@ constexpr const char* kUsage = R"(chaos: numbered sessions, checked byte by byte
   --control             with exactness switched off: must find losses, and says so
   --bad-binaries=N      each bad binary N times, and nothing else
   --hygiene=N           N shells after start, recovery and hand-over, and nothing else
+  --slow-beside-fast=N  a flood of N MiB to a fast client alone, and again with a slow one beside it
   --json=FILE           the totals, for programs
   --log                 print the service's log at the end
 
@@ -72,6 +73,7 @@ Setters setters(Options& o) {
       {"--pause-ms", number(o.pause_ms)},
       {"--bad-binaries", number(o.bad_binaries)},
       {"--hygiene", number(o.hygiene)},
+      {"--slow-beside-fast", number(o.slow_beside_fast)},
       {"--kinds", [&](const std::string& value) { o.kinds = split(value); }},
       {"--faults",
        [&](const std::string& value) {

@@ -25,9 +25,10 @@ struct Options {
   unsigned pause_ms = 150;       ///< Longest pause between faults.
   std::set<std::string> faults;  ///< Empty: all.
   std::vector<std::string> kinds;
-  bool control = false;            ///< Exactness switched off: the run must find losses.
-  std::uint64_t bad_binaries = 0;  ///< Another kind of run: each so many times.
-  std::size_t hygiene = 0;         ///< Another kind of run: so many shells.
+  bool control = false;                ///< Exactness switched off: the run must find losses.
+  std::uint64_t bad_binaries = 0;      ///< Another kind of run: each so many times.
+  std::size_t hygiene = 0;             ///< Another kind of run: so many shells.
+  std::uint64_t slow_beside_fast = 0;  ///< Another kind of run: MiB of flood.
   std::filesystem::path json;
   bool keep_log = false;  ///< Print the service's log at the end.
 };

@@ -30,9 +30,11 @@ fs::path installed_programs() {
   return *std::ranges::max_element(all);
 }
 
+/// What can be read of it: a process of /proc may end meanwhile, which an iterator would throw.
 std::string content(const fs::path& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
 }
 
 /// Small, and careless about the power: a killed server still has what it confirmed.

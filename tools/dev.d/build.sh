@@ -6,6 +6,8 @@ export CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G}
 # Relative paths, so that every clone and work tree of the project hits the same entries.
 export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$root}
 export CCACHE_NOHASHDIR=${CCACHE_NOHASHDIR:-true}
+# What ccache wants of its user before it caches sources with precompiled headers.
+export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros}
 
 known_preset() {
   case $1 in dev | release | asan | tsan) ;; *) usage_error "no preset '$1'; use dev, release, asan or tsan" ;; esac
