@@ -1,5 +1,7 @@
 #include "session/escape.h"
 
+#include "session/block_scan.h"
+
 namespace term {
 
 namespace {
@@ -139,10 +141,13 @@ void read_after_esc(std::string_view bytes, EscapeSequence& sequence) {
 }  // namespace
 
 std::size_t find_escape(std::string_view bytes, std::size_t from) {
-  for (std::size_t at = from; at < bytes.size(); ++at) {
+  const auto rare = [](char c) { return (c == '\x1B') | (c == '\xC2'); };
+  for (std::size_t at = skip_blocks(bytes, from, rare); at < bytes.size(); ++at) {
     const unsigned byte = byte_at(bytes, at);
     if (byte == kEsc) return at;
-    if (byte == 0xC2 && symbol_at(bytes, at).code != kText) return at;
+    if (byte != 0xC2) continue;
+    if (symbol_at(bytes, at).code != kText) return at;
+    at = skip_blocks(bytes, at + 1, rare) - 1;  // A character of that lead byte.
   }
   return bytes.size();
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "session/block_scan.h"
 #include "session/csi.h"
 #include "session/mode_numbers.h"
 
@@ -31,21 +32,12 @@ bool is_c1(std::string_view bytes, std::size_t at) {
   return next >= 0x80 && next < 0xA0;
 }
 
-/// The first place from `at` on where a mode may change. Whole blocks first: the compiler turns
-/// their test into vector instructions.
+/// The first place from `at` on where a mode may change.
 std::size_t find_special(std::string_view bytes, std::size_t at) {
-  constexpr std::size_t kBlock = 64;
-  while (at + kBlock <= bytes.size()) {
-    const char* block = bytes.data() + at;
-    unsigned char found = 0;
-    for (std::size_t i = 0; i < kBlock; ++i) {
-      const char c = block[i];  // Not is_special(): of its branches no vectors are made.
-      found |= static_cast<unsigned char>((c == kEsc) | (c == kC1Lead) | (c == kShiftOut) |
-                                          (c == kShiftIn));
-    }
-    if (found != 0) break;
-    at += kBlock;
-  }
+  at =
+      skip_blocks(bytes, at, [](char c) {  // Not is_special(): of its branches no vectors are made.
+        return (c == kEsc) | (c == kC1Lead) | (c == kShiftOut) | (c == kShiftIn);
+      });
   while (at < bytes.size() && !is_special(bytes[at])) ++at;
   return at;
 }
