@@ -70,6 +70,8 @@ term::Result<Begin> begin_of(HandoverChannel& channel) {
   if (flags != json.end() && flags->is_object())
     for (const auto& [name, value] : flags->items())
       if (value.is_string()) begin.flags[name] = value.get<std::string>();
+  const auto progress = json.find("progress");
+  channel.tell_progress = progress != json.end() && *progress == true;
   const auto limit = json.find("soft_open_files");
   if (limit != json.end() && limit->is_number_unsigned())
     begin.soft_open_files = limit->get<std::uint64_t>();

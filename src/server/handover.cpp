@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,7 +27,8 @@ using Json = nlohmann::json;
 
 constexpr Millis kReadyTime{5000};    ///< Nothing is frozen meanwhile.
 constexpr Millis kQuietTime{1000};    ///< Frozen: connections and requests come to rest.
-constexpr Millis kAdoptTime{2000};    ///< Frozen.
+constexpr Millis kAdoptTime{2000};    ///< Frozen, without a sign of life.
+constexpr Millis kAdoptEach{10};      ///< Frozen, on top of it for each session and connection.
 constexpr Millis kServingTime{2000};  ///< After the commit.
 constexpr Millis kAnswerTime{2000};   ///< For whoever asked to get the answer.
 constexpr Millis kStoreTime{1000};    ///< For the store to take what waits.
@@ -146,7 +146,20 @@ net::awaitable<Result<HandoverChannel::Message>> Handover::answer(Child& child, 
     co_return Error{Errc::os_error, "the new process (" + std::to_string(child.pid) +
                                         ") did not say \"" + type + "\" within " +
                                         std::to_string(timeout.count()) + " ms"};
-  co_return child.channel->expect(type, Millis(0));
+  auto said = child.channel->receive(Millis(0));
+  if (said && said->type == "adopting") co_return said;
+  co_return HandoverChannel::expected(std::move(said), type);
+}
+
+/// It may take as long as it gets on with it, up to a limit by the number of things to adopt.
+net::awaitable<Result<HandoverChannel::Message>> Handover::adopted_by(Child& child,
+                                                                      std::size_t things) {
+  const auto limit = std::chrono::steady_clock::now() + kAdoptTime + kAdoptEach * things;
+  for (;;) {
+    const auto left = std::chrono::duration_cast<Millis>(limit - std::chrono::steady_clock::now());
+    auto said = co_await answer(child, "adopted", std::clamp(left, Millis(0), kAdoptTime));
+    if (!said || said->type == "adopted") co_return said;
+  }
 }
 
 net::awaitable<Result<void>> Handover::freeze(std::size_t own_requests) {
@@ -244,7 +257,8 @@ net::awaitable<Result<HandoverReport>> Handover::attempt(Request request, Child&
   child.pid = report.pid = *pid;
   const Json begin{{"type", "begin"},
                    {"flags", service_.config().flags},
-                   {"soft_open_files", service_.config().soft_open_files}};
+                   {"soft_open_files", service_.config().soft_open_files},
+                   {"progress", true}};
   if (auto sent = child.channel->send(begin); !sent) co_return sent.error();
   auto ready = co_await answer(child, "ready", kReadyTime);
   if (!ready) co_return ready.error();
@@ -266,8 +280,7 @@ net::awaitable<Result<HandoverReport>> Handover::attempt(Request request, Child&
   auto proof = co_await hand(child, report);
   if (!proof) co_return proof.error();
   report.handing = lap(step);
-  const auto patience = kAdoptTime + Millis(report.sessions + report.connections);
-  auto adopted = co_await answer(child, "adopted", patience);
+  auto adopted = co_await adopted_by(child, report.sessions + report.connections);
   if (!adopted) co_return adopted.error();
   report.adopting = lap(step);
   const Json got = Json::parse(adopted->text, nullptr, false);
@@ -372,29 +385,6 @@ net::awaitable<void> Handover::leave(Request request, std::shared_ptr<Child> chi
   spdlog::shutdown();
   // Not exit(): nothing of what we still have in memory is ours to take down.
   ::_exit(0);
-}
-
-void Handover::start_anew() {
-  for (const auto& [name, value] : service_.config().flags)
-    ::setenv(name.c_str(), value.c_str(), 1);
-  rlimit limit{};
-  if (service_.config().soft_open_files > 0 && ::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-    limit.rlim_cur = service_.config().soft_open_files;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-  }
-  // As a service manager would pass them (sd_listen_fds(3)).
-  for (int i = 0; i < 2; ++i) ::dup2(listeners_[i].get(), 3 + i);
-  ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
-  ::setenv("LISTEN_FDS", "2", 1);
-  ::setenv("LISTEN_FDNAMES", "ws:http", 1);
-  sigset_t none;
-  sigemptyset(&none);
-  ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
-  const std::string program = service_.config().program;
-  ::execl(program.c_str(), program.c_str(), static_cast<char*>(nullptr));
-  spdlog::critical("handover.exec ERROR cannot start {} again: {}", program, reason(errno));
-  spdlog::shutdown();
-  ::_exit(1);
 }
 
 }  // namespace term::server

@@ -55,6 +55,7 @@ class Handover {
   net::awaitable<Result<std::string>> hand(Child& child, HandoverReport& report);
   net::awaitable<Result<HandoverChannel::Message>> answer(Child& child, std::string type,
                                                           Millis timeout);
+  net::awaitable<Result<HandoverChannel::Message>> adopted_by(Child& child, std::size_t things);
   net::awaitable<void> leave(Request request, std::shared_ptr<Child> child);
   [[noreturn]] void start_anew();
 

@@ -97,9 +97,8 @@ Result<HandoverChannel::Message> HandoverChannel::receive(std::chrono::milliseco
   return message;
 }
 
-Result<HandoverChannel::Message> HandoverChannel::expect(const std::string& type,
-                                                         std::chrono::milliseconds timeout) {
-  auto message = receive(timeout);
+Result<HandoverChannel::Message> HandoverChannel::expected(Result<Message> message,
+                                                           const std::string& type) {
   if (!message || message->type == type) return message;
   if (message->type == "failed") {
     const Json json = Json::parse(message->text, nullptr, false);

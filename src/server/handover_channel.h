@@ -18,8 +18,8 @@ inline constexpr int kStateVersion = 1;
 inline constexpr int kOldestStateVersion = 1;
 
 /// One JSON object to a packet, descriptors beside it. The old process sends `begin`, `state`,
-/// `descriptors`, `commit`; the new one `ready`, `adopted`, `serving`, or `failed` at any time.
-/// Thread: one at a time.
+/// `descriptors`, `commit`; the new one `ready`, `adopting` (as long as it is at it, where the old
+/// one listens to that), `adopted`, `serving`, or `failed` at any time. Thread: one at a time.
 class HandoverChannel {
  public:
   explicit HandoverChannel(UniqueFd socket) : socket_(std::move(socket)) {}
@@ -37,9 +37,15 @@ class HandoverChannel {
   /// (no message of ours).
   Result<Message> receive(std::chrono::milliseconds timeout);
   /// One of this type. Errors: as receive(); what a `failed` message says; bad_snapshot for others.
-  Result<Message> expect(const std::string& type, std::chrono::milliseconds timeout);
+  Result<Message> expect(const std::string& type, std::chrono::milliseconds timeout) {
+    return expected(receive(timeout), type);
+  }
+  /// The same of one that was received.
+  static Result<Message> expected(Result<Message> message, const std::string& type);
 
   int fd() const { return socket_.get(); }
+  /// Set when the old process waits on as long as `adopting` comes.
+  bool tell_progress = false;
 
  private:
   UniqueFd socket_;

@@ -68,6 +68,7 @@ Result<void> Keeper::open(const Carried* carried) {
   if (carried != nullptr) {
     input.books = carried->books;
     input.projects = carried->projects;
+    input.alive = carried->alive;
   }
   input.now = clock_();
   input.detached_ttl = config_.detached_ttl;

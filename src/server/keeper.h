@@ -30,6 +30,7 @@ class Keeper {
   struct Carried {
     std::map<std::uint32_t, std::string> books;  ///< By slot.
     std::vector<ProjectRecord> projects;
+    std::function<void()> alive = [] {};  ///< As RecoveryInput::alive.
   };
   /// Connects to the holder (starts one if there is none), maps the arena, finishes what a killed
   /// service was in the middle of and takes its sessions over, frozen. With `carried`, those of a

@@ -3,7 +3,9 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
+#include <mutex>
 
 namespace term::server {
 
@@ -34,40 +36,49 @@ class Recovery {
 
   RecoveryReport run() {
     const auto begun = std::chrono::steady_clock::now();
-    for (HeldSession& held : input_.held) adopt(held);
+    shards_.before_start([this](Shard& shard) {
+      for (HeldSession& held : input_.held)
+        if (&shards_.of(held.id) == &shard) adopt(shard, held);
+    });
     input_.arena.clear_unclaimed();
     restore_projects();
+    report_.adopted = adopted_;
+    report_.ended = ended_;
     report_.took = std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - begun);
     return std::move(report_);
   }
 
  private:
   void disagree(const SessionId& id, const std::string& what) {
+    const std::lock_guard lock(reporting_);
     report_.disagreements.push_back(id + ": " + what);
     spdlog::error("recovery.disagreement id={} ERROR {}", id, what);
   }
 
   void fail(const SessionId& id, const std::string& why) {
+    const std::lock_guard lock(reporting_);
     report_.failed.emplace_back(id, why);
     spdlog::error("recovery.failed id={} ERROR {}", id, why);
   }
 
-  void adopt(HeldSession& held) {
+  /// On a thread of the shard's own.
+  void adopt(Shard& shard, HeldSession& held) {
+    input_.alive();
     if (!input_.arena.claim(held.slot))
       return fail(held.id, "its slot " + std::to_string(held.slot) + " is none of this arena");
     const ArenaSlot slot = input_.arena.slot(held.slot);
-    Books books = books_of_slot(held, slot);
+    Books books = books_of_slot(shard, held, slot);
     prepare(books, held, slot);
     if (held.exit) {
       input_.source.ended(held.slot, *held.exit);
-      ++report_.ended;
+      ++ended_;
     }
     Pty pty{.fd = std::move(held.pty), .pid = held.pid, .slot = held.slot};
     const std::uint64_t pts = slot.header().pts.load();
     if (pts != 0 && pts != static_cast<std::uint64_t>(pty_number(pty) + 1))
       disagree(held.id, "the arena has pts " + std::to_string(pts - 1) + ", the holder's pty is " +
                             std::to_string(pty_number(pty)));
-    auto& sessions = *shards_.of(held.id).sessions;
+    auto& sessions = *shard.sessions;
     auto adopted = sessions.adopt(books, slot, pty, /*frozen=*/true);
     if (!adopted && adopted.error().code == Errc::bad_snapshot) {
       disagree(held.id, adopted.error().detail + "; its record is made anew");
@@ -77,15 +88,12 @@ class Recovery {
     }
     if (!adopted) return fail(held.id, adopted.error().detail);
     shards_.reserve();
-    ++report_.adopted;
+    ++adopted_;
     if (slot.header().closing.load() != 0)
       (void)sessions.close(**adopted, "closed before the service ended", 4001);
   }
 
-  Books books_of_slot(const HeldSession& held, ArenaSlot slot) {
-    const auto flags = [&]() -> const adapter::Flags& {
-      return shards_.of(held.id).sessions->flags();
-    };
+  Books books_of_slot(Shard& shard, const HeldSession& held, ArenaSlot slot) {
     const std::uint64_t pid = slot.header().pid.load();
     if (pid != 0 && pid != static_cast<std::uint64_t>(held.pid)) {
       disagree(held.id, "the arena has process " + std::to_string(pid) +
@@ -93,7 +101,7 @@ class Recovery {
                             "; its output so far is given up");
       slot.release();
       (void)input_.arena.claim(held.slot);
-      return bare_books(held, slot, flags(), input_.now);
+      return bare_books(held, slot, shard.sessions->flags(), input_.now);
     }
     const auto carried = input_.books.find(held.slot);
     auto books =
@@ -101,7 +109,7 @@ class Recovery {
     if (books && books->snapshot.session.id == held.id) return std::move(*books);
     disagree(held.id,
              books ? "its books are those of " + books->snapshot.session.id : books.error().detail);
-    return bare_books(held, slot, flags(), input_.now);
+    return bare_books(held, slot, shard.sessions->flags(), input_.now);
   }
 
   /// What is not as it was when the books were written.
@@ -162,6 +170,9 @@ class Recovery {
 
   Shards& shards_;
   RecoveryInput& input_;
+  std::atomic<std::size_t> adopted_{0};
+  std::atomic<std::size_t> ended_{0};
+  std::mutex reporting_;
   RecoveryReport report_;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 // Going on with the sessions that the holder keeps, before the loops run (STATE.md 3).
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -33,6 +34,8 @@ struct RecoveryInput {
   std::vector<ProjectRecord> projects;
   WallTime now;
   Millis detached_ttl;
+  /// Called for each session, from the shards' threads at the same time.
+  std::function<void()> alive = [] {};
 };
 
 /// Every session frozen, on the engine that had it; each shard's thaw() lets them go on.

@@ -111,7 +111,8 @@ class Service {
   Result<void> bind();
   Result<void> begin();
   Result<void> take_listeners(const HandoverState& state, std::vector<UniqueFd>& fds);
-  Result<void> adopt_connections(const HandoverState& state, std::vector<UniqueFd>& fds);
+  Result<void> adopt_connections(const HandoverState& state, std::vector<UniqueFd>& fds,
+                                 const std::function<void()>& alive);
   void end_sessions();
   Result<void> lock_state_dir();
   Result<void> write_service_file() const;

@@ -7,11 +7,14 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <deque>
+#include <exception>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <thread>
 #include <type_traits>
@@ -58,6 +61,12 @@ class Shards {
   Shards(unsigned count, const adapter::Sessions::Setup& setup);
   ~Shards();
 
+  /// `f(shard)` for each, on threads of their own; returns when all have ended. Before start().
+  template <class F>
+  void before_start(F f) {
+    std::vector<std::jthread> threads;
+    for (auto& shard : shards_) threads.emplace_back([&f, &shard = *shard] { f(shard); });
+  }
   void start();
   /// Ends the loops and joins the threads; what was running is destroyed, not resumed.
   void stop();
@@ -83,11 +92,23 @@ class Shards {
   net::awaitable<R> run(Shard& shard, net::awaitable<R> work) {
     co_return co_await net::co_spawn(shard.io.get_executor(), std::move(work), net::use_awaitable);
   }
-  /// `f` on every shard, in order; the results in order.
+  /// A copy of `f` on every shard, all at the same time; the results in the shards' order. What `f`
+  /// throws is thrown here, once all have ended.
   template <class F>
   net::awaitable<std::vector<std::invoke_result_t<F&, Shard&>>> gather(F f) {
-    std::vector<std::invoke_result_t<F&, Shard&>> results;
-    for (auto& shard : shards_) results.push_back(co_await on(*shard, f));
+    using R = std::invoke_result_t<F&, Shard&>;
+    const auto home = co_await net::this_coro::executor;
+    Signal one_ended(home);
+    // Not of this frame: that may be destroyed (at a stop) while a shard is still at it.
+    auto gathered = std::make_shared<Gathered<R>>(home, one_ended, shards_.size());
+    const Leaving<R> leaving{*gathered};
+    for (auto& shard : shards_) net::post(shard->io, Gathering<R, F>{gathered, *shard, f});
+    while (gathered->left > 0) co_await one_ended.wait();
+    std::vector<R> results;
+    for (auto& part : gathered->parts) {
+      if (part.error) std::rethrow_exception(part.error);
+      results.push_back(std::move(*part.result));
+    }
     co_return results;
   }
 
@@ -97,6 +118,42 @@ class Shards {
   std::size_t total() const { return total_.load(); }
 
  private:
+  template <class R>
+  struct Gathered {
+    struct Part {
+      std::optional<R> result;
+      std::exception_ptr error;
+    };
+    Gathered(const net::any_io_executor& executor, Signal& waits, std::size_t count)
+        : home(executor), one_ended(&waits), parts(count), left(count) {}
+    net::any_io_executor home;
+    Signal* one_ended;        ///< Touch from home only; null when nobody waits any more.
+    std::vector<Part> parts;  ///< Each touched by its shard, then by home.
+    std::size_t left;         ///< Touch from home only.
+  };
+  template <class R>
+  struct Leaving {
+    Gathered<R>& gathered;
+    ~Leaving() { gathered.one_ended = nullptr; }
+  };
+  template <class R, class F>
+  struct Gathering {
+    std::shared_ptr<Gathered<R>> gathered;
+    Shard& shard;
+    F f;
+    void operator()() {
+      auto& part = gathered->parts[shard.index];
+      try {
+        part.result.emplace(f(shard));
+      } catch (...) {
+        part.error = std::current_exception();
+      }
+      net::post(gathered->home, [all = gathered] {
+        --all->left;
+        if (all->one_ended != nullptr) all->one_ended->notify_all();
+      });
+    }
+  };
   template <class R, class F>
   static net::awaitable<R> call(Shard& shard, F f) {
     co_return f(shard);

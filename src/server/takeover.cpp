@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "server/connection.h"
@@ -51,6 +52,25 @@ Result<Handed> receive_all(HandoverChannel& channel) {
   return handed;
 }
 
+/// Tells the old process that we are at it: it waits on. Thread: any.
+class Alive {
+ public:
+  explicit Alive(HandoverChannel& channel) : channel_(channel) {}
+  void tell() {
+    const std::lock_guard lock(mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    if (!channel_.tell_progress || now - told_ < kTellEvery) return;
+    told_ = now;
+    (void)channel_.send(Json{{"type", "adopting"}});  // That it is gone shows soon enough.
+  }
+
+ private:
+  static constexpr Millis kTellEvery{200};
+  HandoverChannel& channel_;
+  std::mutex mutex_;
+  std::chrono::steady_clock::time_point told_ = std::chrono::steady_clock::now();
+};
+
 }  // namespace
 
 Result<void> Service::take_listeners(const HandoverState& state, std::vector<UniqueFd>& fds) {
@@ -66,15 +86,27 @@ Result<void> Service::take_listeners(const HandoverState& state, std::vector<Uni
   return bind();  // What the configuration has otherwise now.
 }
 
-Result<void> Service::adopt_connections(const HandoverState& state, std::vector<UniqueFd>& fds) {
+Result<void> Service::adopt_connections(const HandoverState& state, std::vector<UniqueFd>& fds,
+                                        const std::function<void()>& alive) {
   std::size_t next = state.locked ? 3 : 2;
-  for (const auto& connection : state.connections) {
-    auto adopted = adopt_websocket(shards_.of(connection.session), operations_,
-                                   std::move(fds[next++]), connection.state);
-    if (!adopted)
-      return Error{Errc::bad_snapshot, "the connection to session " + connection.session + ": " +
-                                           adopted.error().detail};
-  }
+  std::mutex failing;
+  std::optional<Error> failed;
+  shards_.before_start([&](Shard& shard) {
+    for (std::size_t i = 0; i < state.connections.size(); ++i) {
+      const auto& connection = state.connections[i];
+      if (&shards_.of(connection.session) != &shard) continue;
+      alive();
+      auto adopted =
+          adopt_websocket(shard, operations_, std::move(fds[next + i]), connection.state);
+      if (adopted) continue;
+      const std::lock_guard lock(failing);
+      failed = Error{Errc::bad_snapshot, "the connection to session " + connection.session + ": " +
+                                             adopted.error().detail};
+      return;
+    }
+  });
+  if (failed) return *failed;
+  next += state.connections.size();
   for (const auto& request : state.requests) {
     auto& server = request.operator_port ? operator_ : user_;
     if (auto adopted = server.adopt(std::move(fds[next++]), request.received); !adopted)
@@ -97,10 +129,12 @@ Result<void> Service::take_over(HandoverChannel& channel) {
   auto handed = receive_all(channel);
   if (!handed) return fail(handed.error());
   if (!keeper_) return fail({Errc::not_permitted, "TERMINAL_HOLDER=none: shells cannot be taken"});
-  const Keeper::Carried carried{handed->state.books, handed->state.projects};
+  Alive alive(channel);
+  const Keeper::Carried carried{handed->state.books, handed->state.projects,
+                                [&alive] { alive.tell(); }};
   if (auto recovered = recover(&carried); !recovered) return fail(recovered.error());
   if (auto taken = take_listeners(handed->state, handed->fds); !taken) return fail(taken.error());
-  if (auto adopted = adopt_connections(handed->state, handed->fds); !adopted)
+  if (auto adopted = adopt_connections(handed->state, handed->fds, carried.alive); !adopted)
     return fail(adopted.error());
   std::vector<SessionProof> proofs;
   for (std::size_t i = 0; i < shards_.size(); ++i)

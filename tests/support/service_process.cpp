@@ -18,6 +18,7 @@
 #include <random>
 #include <sstream>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 
 namespace term::test {
@@ -120,16 +121,18 @@ HttpAnswer http_exchange(unsigned short port, const std::string& method, const s
   ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   const sockaddr_in address = loopback(port);
   std::string got;
-  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+  ssize_t n = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  if (n == 0) {
     const std::string request =
         method + " " + target + " HTTP/1.1\r\nHost: localhost:" + std::to_string(port) +
         "\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
         body;
-    ssize_t n = ::send(fd, request.data(), request.size(), MSG_NOSIGNAL);
+    n = ::send(fd, request.data(), request.size(), MSG_NOSIGNAL);
     std::array<char, 16384> part{};
     while (n > 0 && (n = ::recv(fd, part.data(), part.size(), 0)) > 0)
       got.append(part.data(), static_cast<std::size_t>(n));
   }
+  if (n < 0) answer.body = "no answer: " + std::generic_category().message(errno);
   ::close(fd);
   const auto blank = got.find("\r\n\r\n");
   if (!got.starts_with("HTTP/1.") || blank == std::string::npos) return answer;

@@ -13,7 +13,8 @@
 
 namespace term::test {
 
-/// One HTTP exchange with 127.0.0.1; status 0: no answer in time.
+/// One HTTP exchange with 127.0.0.1; status 0: no whole answer in time, `body` says why if it is
+/// known.
 struct HttpAnswer {
   unsigned status = 0;
   std::string body;
