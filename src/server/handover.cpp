@@ -136,11 +136,13 @@ net::awaitable<Result<HandoverChannel::Message>> Handover::answer(Child& child, 
                                                                   Millis timeout) {
   net::posix::stream_descriptor ready(service_.shards().first(), child.channel->fd());
   net::steady_timer limit(service_.shards().first(), timeout);
-  limit.async_wait([&ready](const boost::system::error_code& ec) {
-    if (!ec) ready.cancel();
+  // The limit may be reached at the moment when the answer comes, and be told after it.
+  const auto waits = std::make_shared<bool>(true);
+  limit.async_wait([&ready, waits](const boost::system::error_code& ec) {
+    if (!ec && *waits) ready.cancel();
   });
   auto [ec] = co_await ready.async_wait(net::posix::stream_descriptor::wait_read, kNoThrow);
-  limit.cancel();
+  *waits = false;
   ready.release();
   if (ec)
     co_return Error{Errc::os_error, "the new process (" + std::to_string(child.pid) +

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "server/http_client.h"
+#include "server/let_go.h"
 
 namespace term::server {
 
@@ -114,10 +115,9 @@ Result<void> HttpServer::adopt(UniqueFd socket, const std::string& received) {
 
 void HttpServer::forget() {
   stopping_ = true;
-  boost::system::error_code ignored;
-  acceptor_.close(ignored);
+  let_go(acceptor_);
   for (const auto& weak : half_open_)
-    if (const auto client = weak.lock()) client->drop();
+    if (const auto client = weak.lock()) let_go(client->socket);
 }
 
 net::awaitable<void> HttpServer::accept_loop() {

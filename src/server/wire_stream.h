@@ -24,6 +24,7 @@
 #include <string>
 
 #include "server/frame_scan.h"
+#include "server/let_go.h"
 
 namespace term::server {
 
@@ -257,8 +258,7 @@ class WireStream {
     }
 
     void abort() {
-      boost::system::error_code ignored;
-      socket.close(ignored);
+      let_go(socket);
       fail(net::error::operation_aborted);
     }
 
