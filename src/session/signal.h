@@ -6,6 +6,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <memory>
 
 namespace term {
 
@@ -24,10 +25,13 @@ class Signal {
   /// As wait(), but returns at `deadline` at the latest.
   net::awaitable<void> wait_until(net::steady_timer::time_point deadline) {
     net::steady_timer limit(timer_.get_executor(), deadline);
-    limit.async_wait([this](const boost::system::error_code& ec) {
-      if (!ec) timer_.cancel();
+    // The limit may be told after somebody notified, and the signal was destroyed.
+    const auto waits = std::make_shared<bool>(true);
+    limit.async_wait([this, waits](const boost::system::error_code& ec) {
+      if (!ec && *waits) timer_.cancel();
     });
     co_await timer_.async_wait(kNoThrow);
+    *waits = false;
   }
   void notify_all() { timer_.cancel(); }
 
