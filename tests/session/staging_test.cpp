@@ -19,7 +19,7 @@ constexpr std::uint64_t kFill = 3;
 /// Written at the end of each trial: whatever is lost or doubled shifts it.
 constexpr std::size_t kTail = 48;
 /// Kills that do not look where they hit come so many instructions apart, a prime number.
-constexpr int kStride = 127;
+[[maybe_unused]] constexpr int kStride = 127;
 
 /// What a client types in one write.
 struct Typed {
