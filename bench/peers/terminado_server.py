@@ -1,0 +1,18 @@
+"""terminado as Jupyter runs it: named terminals, created when first asked for.
+
+Usage: python3 terminado_server.py PORT SHELL
+"""
+import sys
+
+import terminado
+import tornado.ioloop
+import tornado.web
+
+port, shell = int(sys.argv[1]), sys.argv[2]
+manager = terminado.NamedTermManager(shell_command=[shell], max_terminals=100000)
+application = tornado.web.Application(
+    [(r"/terminals/websocket/(\w+)", terminado.TermSocket, {"term_manager": manager})],
+    websocket_max_message_size=100 * 1024 * 1024,
+)
+application.listen(port, "127.0.0.1")
+tornado.ioloop.IOLoop.current().start()
