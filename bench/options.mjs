@@ -1,0 +1,44 @@
+// The arguments of ./dev bench.
+export class UsageError extends Error {}
+
+export function usage() {
+  return `Usage: ./dev bench [--quick] [--only=SERIES[,SERIES…]] [--check] [--peer=ttyd:PATH] [--peer=gotty:PATH]
+
+  --quick        less of everything, within three minutes; not recorded
+  --only=ID      only the series whose id begins with ID
+  --check        compare ratios with the last record; ends with 1 if one lost beyond the spread
+  --peer=N:PATH  a ttyd or gotty program to measure beside ours
+  --no-record    a full run that is not recorded in bench/results and docs/performance.md
+  --binaries=DIR the programs to measure (default: build/release/bin)
+  --list         the series, their contenders and rounds
+  --dry-run      only say what is wrong with the arguments
+
+Ends with 0: measured, 1: ours failed, gave wrong bytes or (--check) lost, 2: usage.
+`;
+}
+
+const kGivenPeers = ['ttyd', 'gotty'];
+
+function peer(text) {
+  const [, name, path] = /^([a-z]+):(\/.+)$/.exec(text) ?? [];
+  if (!kGivenPeers.includes(name)) throw new UsageError(`--peer=${text}: write ttyd:PATH or gotty:PATH, with an absolute path`);
+  return { [name]: path };
+}
+
+export function parse(args) {
+  const options = { quick: false, check: false, record: true, list: false, dry_run: false, help: false, only: [], peers: {}, binaries: undefined };
+  for (const argument of args) {
+    const [name, value] = argument.split(/=(.*)/s);
+    if (argument === '--quick') options.quick = true;
+    else if (argument === '--check') options.check = true;
+    else if (argument === '--no-record') options.record = false;
+    else if (argument === '--list') options.list = true;
+    else if (argument === '--dry-run') options.dry_run = true;
+    else if (argument === '--help') options.help = true;
+    else if (name === '--only' && value) options.only.push(...value.split(','));
+    else if (name === '--peer' && value) Object.assign(options.peers, peer(value));
+    else if (name === '--binaries' && value) options.binaries = value;
+    else throw new UsageError(`no option '${argument}'; --help lists them`);
+  }
+  return options;
+}

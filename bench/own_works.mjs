@@ -1,0 +1,195 @@
+// Works that are about processes and files rather than bytes per second: recovery after kill -9, export
+// and restore. Ours only. The same shape of answer as bench-load's.
+import { spawnSync } from 'node:child_process';
+import { createReadStream, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { Ours, until } from './servers.mjs';
+
+/** Installed with the peers, so not there before the first run. */
+const peerModule = createRequire(new URL('peers/package.json', import.meta.url));
+
+/** One attached native viewer: what it saw, as text, and when it was attached. */
+class Viewer {
+  seen = '';
+  attached = undefined;
+
+  constructor(base, id) {
+    const { WebSocket } = peerModule('ws');
+    this.socket = new WebSocket(`${base}/terminal/${id}`, 'terminal.v1', { perMessageDeflate: false });
+    this.ready = new Promise((resolve, reject) => {
+      this.socket.on('error', reject);
+      this.socket.on('close', (code) => reject(new Error(`the viewer of ${id} was closed with ${code}`)));
+      this.socket.on('open', () => this.#control({ type: 'attach', client: 'bench', input: 0, cols: 80, rows: 24 }));
+      this.socket.on('message', (data, binary) => this.#take(data, binary, resolve));
+    });
+    this.ready.catch(() => {});
+  }
+  #control(message) {
+    this.socket.send(JSON.stringify(message));
+  }
+  #take(data, binary, resolve) {
+    if (binary) {
+      this.seen += data.toString('latin1');
+      if (this.attached) this.#control({ type: 'ack', output: this.attached.output + this.seen.length });
+      return;
+    }
+    const message = JSON.parse(data);
+    if (message.type !== 'attached') return;
+    this.attached = message;
+    resolve(this);
+  }
+  type(text) {
+    this.socket.send(Buffer.from(text));
+  }
+  close() {
+    this.socket.terminate();
+  }
+}
+
+function option(series, name, otherwise) {
+  const given = series.args.find((argument) => argument.startsWith(`--${name}=`));
+  return given ? Number(given.slice(name.length + 3)) : otherwise;
+}
+
+/** `count` sessions, a few at a time; `each` is given each viewer and its number. */
+async function open(base, count, each) {
+  const viewers = new Array(count);
+  let next = 0;
+  async function worker() {
+    while (next < count) {
+      const i = next++;
+      viewers[i] = await new Viewer(base, `bench-${i}`).ready;
+      await each?.(viewers[i], i);
+    }
+  }
+  await Promise.all(Array.from({ length: 32 }, worker));
+  return viewers;
+}
+
+/**
+ * kill -9 under `sessions` attached sessions, then a new process. Serving again is: a viewer that
+ * knocks all the time is attached. Exact: each shell is the same one and each session has what it had.
+ */
+async function recovery(place, series, server) {
+  const sessions = option(series, 'sessions', 100);
+  const marks = new Array(sessions);
+  const before = await open(server.url, sessions, async (viewer, i) => {
+    viewer.type('echo pid=$$=\n');
+    marks[i] = (await until(() => /pid=(\d+)=/.exec(viewer.seen), `the shell of session ${i}`))[0];
+  });
+  const { pid } = server.info();
+  process.kill(pid, 'SIGKILL');
+  for (const viewer of before) viewer.close();
+  await until(() => server.child.exitCode !== null || server.child.signalCode !== null, 'the end of the killed service');
+
+  const start = performance.now();
+  server.child = place.spawn(server.dir, server.binary, [], server.settings);
+  const first = await knock(server, start);
+  const total_ms = performance.now() - start;
+  let lost = 0;
+  const again = await open(server.url, sessions, async (viewer, i) => {
+    await until(() => viewer.seen.includes(marks[i]), `what session ${i} had printed`).catch(() => lost++);
+  });
+  const all_ms = performance.now() - start;
+  for (const viewer of [first, ...again]) viewer.close();
+  return { work: 'recovery', dialect: 'native', value: total_ms, unit: 'ms', total_ms, all_ms, count: sessions, exact: lost === 0,
+    ...(lost ? { wrong: `${lost} sessions lost what they had printed` } : {}) };
+}
+
+async function knock(server, start) {
+  for (;;) {
+    if (performance.now() - start > 30_000) throw new Error('the service did not serve within 30 s after it was killed');
+    const info = server.info();
+    if (info?.pid === server.child.pid) {
+      try {
+        return await new Viewer(server.url, 'bench-0').ready;
+      } catch {
+        // Not yet.
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+function statusKib(pid, name) {
+  return Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
+}
+
+/** Seconds that `work` took, and by how many bytes the process `pid` grew beyond what it had. */
+async function watched(pid, work) {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5'); // the high-water mark starts anew
+  const rss = statusKib(pid, 'VmRSS');
+  const start = performance.now();
+  await work();
+  return { seconds: (performance.now() - start) / 1000, grown: (statusKib(pid, 'VmHWM') - rss) * 1024 };
+}
+
+function ctl(server, args) {
+  return new Promise((resolve, reject) => {
+    const child = server.ctl(args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    let stderr = '';
+    child.stderr.on('data', (text) => (stderr += text));
+    child.on('close', (code) => (code === 0 ? resolve() : reject(new Error(`terminal-ctl ${args.join(' ')}: ${code}: ${stderr.trim()}`))));
+  });
+}
+
+/** Every session's output in the document is what the session printed last. */
+function wrongOutput(document, printed) {
+  for (const { id, output } of document.sessions) {
+    const data = Buffer.from(output.data, 'base64');
+    if (data.length < 256 * 1024) return `${id} has only ${data.length} bytes in the document`;
+    if (!printed.endsWith(data.toString('latin1').trimEnd())) return `the output of ${id} is not what was printed`;
+  }
+  return undefined;
+}
+
+/**
+ * Export of `sessions` full rings into a file and restore of it into an empty service, both against
+ * base64 of as many bytes into a file beside it. Restoring stores the newest 256 KiB of each.
+ */
+async function state(place, series, server) {
+  const sessions = option(series, 'sessions', 16);
+  const last = 'seq -w 1 200000';
+  const printed = spawnSync('/bin/sh', ['-c', last], { maxBuffer: 2 ** 24 }).stdout.toString('latin1').trimEnd().replaceAll('\n', '\r\n');
+  const viewers = await open(server.url, sessions, async (viewer) => {
+    viewer.type(`PS1=; ${last}\n`);
+    await until(() => viewer.seen.endsWith('200000\r\n'), 'the end of the printing');
+    viewer.seen = '';
+  });
+  for (const viewer of viewers) viewer.close();
+
+  const file = join(server.dir, 'export.json');
+  const out = await watched(server.info().pid, () => ctl(server, ['state', 'export', '--live', '-o', file]));
+  const document = JSON.parse(readFileSync(file, 'utf8'));
+  const bytes = document.counts.bytes;
+  const wrong = document.counts.sessions !== sessions ? `${document.counts.sessions} of ${sessions} sessions` : wrongOutput(document, printed);
+
+  const other = await Ours.start(place);
+  let back;
+  try {
+    back = await watched(other.info().pid, () => ctl(other, ['state', 'restore', file]));
+  } finally {
+    await other.stop();
+  }
+  const plain = await base64Seconds(server.dir, bytes);
+  return {
+    work: 'state', dialect: 'native', value: plain / out.seconds, unit: '× base64', exact: wrong === undefined, ...(wrong ? { wrong } : {}),
+    bytes, export_seconds: out.seconds, restore_seconds: back.seconds, base64_seconds: plain, export_ratio: plain / out.seconds,
+    export_grown: out.grown, restore_grown: back.grown,
+    restore_ratio: plain / back.seconds, memory_ratio: Math.max(out.grown, back.grown) / bytes, count: sessions,
+  };
+}
+
+/** The limit: coreutils' base64 from a file into a file of the same file system. */
+async function base64Seconds(dir, bytes) {
+  const raw = join(dir, 'raw');
+  writeFileSync(raw, Buffer.alloc(bytes, 'terminal output, as it comes\r\n'));
+  await new Promise((resolve) => createReadStream(raw).on('close', resolve).resume()); // in the page cache, as rings are in memory
+  const start = performance.now();
+  const { status, stderr } = spawnSync('/bin/sh', ['-c', `base64 -w 0 raw > coded`], { cwd: dir, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`base64: ${stderr}`);
+  return (performance.now() - start) / 1000;
+}
+
+export const kOwnWorks = { recovery, state };
