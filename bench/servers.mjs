@@ -144,14 +144,14 @@ export const kPeers = {
     dialect: 'wetty',
     command: (port) => [process.execPath, join(here, 'peers/node_modules/wetty/build/main.js'), '--host', '127.0.0.1',
       '--port', port, '--base', '/', '--ssh-host', 'localhost', '--command', kShell],
-    path: '/socket.io/',
+    path: '/socket.io/?EIO=4&transport=websocket',
     npm: ['wetty'],
     environment: { NODE_ENV: 'production' },
   },
   terminado: {
     dialect: 'terminado',
     command: (port) => ['/usr/bin/python3', join(here, 'peers/terminado_server.py'), port, kShell],
-    path: '/terminals/websocket',
+    path: '/websocket',
     deb: 'python3-terminado',
   },
   websocketd: {

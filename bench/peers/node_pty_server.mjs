@@ -67,6 +67,10 @@ function connected(socket, request) {
     session.socket = socket;
     send(socket, { type: 'connected', sessionId: id, workingDir });
   }
+  // A lost connection left the shell alone; this reason is what its kill button gave.
+  socket.on('close', (code, reason) => {
+    if (code === 1000 && String(reason) === 'Session closed by user') session.child.kill('SIGHUP');
+  });
   socket.on('message', (text) => {
     try {
       take(session, socket, JSON.parse(text));

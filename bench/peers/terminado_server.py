@@ -1,4 +1,4 @@
-"""terminado as Jupyter runs it: named terminals, created when first asked for.
+"""terminado in the simplest of its ways: a terminal for each connection, ended with it.
 
 Usage: python3 terminado_server.py PORT SHELL
 """
@@ -9,9 +9,9 @@ import tornado.ioloop
 import tornado.web
 
 port, shell = int(sys.argv[1]), sys.argv[2]
-manager = terminado.NamedTermManager(shell_command=[shell], max_terminals=100000)
+manager = terminado.UniqueTermManager(shell_command=[shell])
 application = tornado.web.Application(
-    [(r"/terminals/websocket/(\w+)", terminado.TermSocket, {"term_manager": manager})],
+    [("/websocket", terminado.TermSocket, {"term_manager": manager})],
     websocket_max_message_size=100 * 1024 * 1024,
 )
 application.listen(port, "127.0.0.1")

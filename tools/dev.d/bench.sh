@@ -17,7 +17,6 @@ cmd_bench() {
   say "peers"
   "$root/bench/peers/install.sh" </dev/null
   if ((own)); then
-    build_preset release -t query bench-load >/dev/null 2>&1 || (cd "$root" && cmake --preset release -DTERM_BENCH=ON >/dev/null)
     build_preset release
     build_preset release bench-load
   fi
