@@ -74,6 +74,10 @@ export const kSeries = [
     args: ['--sessions=10000', '--attached=1000', '--seconds=5'], fresh: true, contenders: ['ours:native'], quick: null, timeout_s: 300,
   },
   {
+    id: 'footprint', work: 'footprint', title: 'what a session takes of the machine', rounds: 3, args: ['--sessions=500'], fresh: true,
+    contenders: ['ours:native', 'ours@legacy:native'], quick: { rounds: 1, args: ['--sessions=200'] },
+  },
+  {
     id: 'create', work: 'create', title: 'sessions created', rounds: 5, args: ['--count=300'], fresh: true,
     contenders: ['limit-spawn', 'ours:native', 'ours@legacy:native', 'ttyd', 'gotty', 'node', 'terminado'],
     quick: { rounds: 3, args: ['--count=100'] },

@@ -42,7 +42,9 @@ export function markdownTable(heads, rows) {
 const kFigures = [
   ['mb_per_s', 'MB/s'], ['cpu_per_gb', 'CPU s/GB'], ['p50_us', 'p50 µs'], ['p99_us', 'p99 µs'], ['per_second', '/s'],
   ['kib_per_session', 'KiB/session'], ['kib_per_session_after', 'after printing'], ['cpu_percent', 'CPU %'], ['total_ms', 'ms'],
-  ['ratio', '× sending'], ['export_ratio', '× base64'],
+  ['ratio', '× sending'], ['export_ratio', 'export × base64'], ['restore_ratio', 'restore × base64'],
+  ['service_fds_attached', 'descriptors'], ['holder_fds', 'in the holder'], ['service_kib_detached', 'KiB'], ['service_kib_attached', 'KiB attached'],
+  ['holder_kib', 'KiB of the holder'], ['shell_kib', 'KiB of the shell'], ['kernel_kib', 'KiB of the kernel'],
 ];
 
 /** Of one series: a row for each contender, a column for each figure that anybody has. */
