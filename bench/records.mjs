@@ -35,13 +35,17 @@ export function write(dir, record) {
   return paths;
 }
 
-/** The text with what is between the markers replaced by the report of the record. */
-export function filled(text, record, svg) {
+/** The text with what is between its markers replaced by `report`. */
+export function filled(text, report) {
   const begin = text.indexOf(kBegin);
   const end = text.indexOf(kEnd);
   if (begin < 0 || end < begin) throw new Error(`the page has no '${kBegin}' followed by '${kEnd}'`);
-  const report = markdownReport(record, svg && `../bench/results/${basename(svg)}`);
   return `${text.slice(0, begin + kBegin.length)}\n\n${report}\n\n${text.slice(end)}`;
+}
+
+/** What the page of performance says of a record whose chart is at `svg`. */
+export function pageReport(record, svg) {
+  return markdownReport(record, svg && `../bench/results/${basename(svg)}`);
 }
 
 const sameWork = (a, b, id) => {

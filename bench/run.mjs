@@ -8,13 +8,19 @@ import { commit, disturbances, machine, ourVersion } from './machine.mjs';
 import { measureSeries } from './measure.mjs';
 import { parse, usage, UsageError } from './options.mjs';
 import { kSeries, planned } from './plan.mjs';
-import { compared, comparisonCells, filled, latest, write } from './records.mjs';
+import { compared, comparisonCells, filled, latest, pageReport, write } from './records.mjs';
 import { number, table, terminalReport } from './report.mjs';
+import { scaleReport } from './scale.mjs';
 import { kPeers, missing, Place, versionOf } from './servers.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const results_dir = join(root, 'bench/results');
-const page = join(root, 'docs/performance.md');
+
+function fill(page, report) {
+  const file = join(root, 'docs', page);
+  writeFileSync(file, filled(readFileSync(file, 'utf8'), report));
+  return file;
+}
 
 function list() {
   for (const { id, title, rounds, args, contenders, quick } of kSeries) {
@@ -48,8 +54,14 @@ async function measureAll(options, series, place) {
 function keep(options, record) {
   const full = !options.quick && !options.check && options.only.length === 0 && options.record;
   const { json, svg } = write(full ? results_dir : join(root, 'build/bench'), record);
-  if (full) writeFileSync(page, filled(readFileSync(page, 'utf8'), record, svg));
-  process.stdout.write(`\nwritten: ${[json, svg, full && page].filter(Boolean).join(', ')}\n`);
+  const written = [json, svg];
+  if (full) {
+    written.push(fill('performance.md', pageReport(record, svg)));
+    const scale = scaleReport(record);
+    if (scale) written.push(fill('scale.md', scale));
+    else process.stderr.write('bench: docs/scale.md stays: this run lacks a figure that it needs\n');
+  }
+  process.stdout.write(`\nwritten: ${written.filter(Boolean).join(', ')}\n`);
 }
 
 function check(record, before) {

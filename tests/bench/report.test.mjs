@@ -8,8 +8,9 @@ import { chart } from '../../bench/chart.mjs';
 import { judge, kLines } from '../../bench/goals.mjs';
 import { parse, UsageError } from '../../bench/options.mjs';
 import { contender, kSeries, planned, turns } from '../../bench/plan.mjs';
-import { compared, filled, latest, write } from '../../bench/records.mjs';
+import { compared, filled, latest, pageReport, write } from '../../bench/records.mjs';
 import { goalCells, number, seriesCells, terminalReport } from '../../bench/report.mjs';
+import { capacity, scaleReport } from '../../bench/scale.mjs';
 import { kPeers } from '../../bench/servers.mjs';
 
 const kPage = new URL('../../docs/performance.md', import.meta.url);
@@ -135,11 +136,12 @@ test('records sort by time, and the page is filled between its markers only', ()
     writeFileSync(join(dir, 'note.txt'), '');
     assert.equal(latest(dir).commit, 'abc');
     const page = readFileSync(kPage, 'utf8');
-    const once = filled(page, record(), svg);
+    const report = pageReport(record(), svg);
+    const once = filled(page, report);
     assert.ok(once.includes('| work | ours |') && once.includes('.svg)'));
-    assert.equal(filled(once, record(), svg), once);
+    assert.equal(filled(once, report), once);
     assert.ok(once.startsWith(page.slice(0, page.indexOf('<!-- bench:begin'))));
-    assert.throws(() => filled('no markers', record()), /markers|has no/);
+    assert.throws(() => filled('no markers', report), /has no/);
   } finally {
     rmSync(dir, { recursive: true });
   }
@@ -159,4 +161,15 @@ test('unknown arguments are refused by name', () => {
   assert.throws(() => parse(['--fast']), UsageError);
   assert.throws(() => parse(['--peer=ttyd:relative']), /absolute path/);
   assert.deepEqual(parse(['--only=echo,bulk', '--peer=ttyd:/x/ttyd']).peers, { ttyd: '/x/ttyd' });
+});
+
+test('what a machine holds follows from what a session costs', () => {
+  const cost = { service_kib: 20, holder_kib: 1, shell_kib: 100, kernel_kib: 79, cpu_per_gb: 5, cpu_per_key: 50e-6 };
+  const held = capacity(cost, { cores: 64, memory_gib: 1, busy: 0.5, memory_used: 0.5 }, { keys_per_s: 2, bytes_per_s: 20_000 });
+  assert.equal(held.bare_sessions, Math.floor(2 ** 19 / 200));
+  assert.equal(held.full_sessions, Math.floor(2 ** 19 / 1224));
+  assert.ok(Math.abs(held.cpu_per_user - (100e-6 + 100e-6)) < 1e-12);
+  assert.equal(held.active_users, 160_000);
+  assert.equal(held.gb_per_s, 6.4);
+  assert.equal(scaleReport(record()), undefined, 'without all its figures there is no page');
 });
