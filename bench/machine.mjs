@@ -39,6 +39,14 @@ export function ourVersion(binaries) {
   return output(join(binaries, 'terminal-service'), ['--version']) ?? 'unknown';
 }
 
+/** Why this machine cannot do a series, or undefined. The kernel's settings are the user's to change. */
+export function unable({ ptys = 0 }) {
+  const most = Number(first('/proc/sys/kernel/pty/max', /(\d+)/));
+  const used = Number(first('/proc/sys/kernel/pty/nr', /(\d+)/));
+  if (most - used >= ptys) return undefined;
+  return `it needs ${ptys} PTYs and kernel.pty.max is ${most}; as root: sysctl -w kernel.pty.max=${ptys + used + 1000}`;
+}
+
 /** Jiffies since the start of the machine: all, and those in which something ran. */
 function jiffies() {
   const fields = /^cpu +(.*)$/m.exec(readFileSync('/proc/stat', 'utf8'))[1].split(' ').map(Number);

@@ -2,6 +2,7 @@
 // round after round.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { unable } from './machine.mjs';
 import { contender, turns } from './plan.mjs';
 import { kPeers, missing, Ours, startPeer } from './servers.mjs';
 import { kOwnWorks } from './own_works.mjs';
@@ -83,6 +84,11 @@ export function takingPart(series, paths, note) {
 
 /** contender → one object for each round. One that failed twice in a row is not asked again. */
 export async function measureSeries(place, series, { note, progress }) {
+  const cannot = unable(series);
+  if (cannot) {
+    note(`${series.id}: left out: ${cannot}`);
+    return {};
+  }
   const contenders = takingPart(series, place.paths, note);
   const results = Object.fromEntries(contenders.map((name) => [name, []]));
   const shared = new Map();

@@ -10,6 +10,7 @@ export function usage() {
   --peer=N:PATH  a ttyd or gotty program to measure beside ours
   --no-record    a full run that is not recorded in bench/results and docs/performance.md
   --binaries=DIR the programs to measure (default: build/release/bin)
+  --out=DIR      where a run that is not recorded is written (default: build/bench)
   --list         the series, their contenders and rounds
   --dry-run      only say what is wrong with the arguments
 
@@ -26,7 +27,7 @@ function peer(text) {
 }
 
 export function parse(args) {
-  const options = { quick: false, check: false, record: true, list: false, dry_run: false, help: false, only: [], peers: {}, binaries: undefined };
+  const options = { quick: false, check: false, record: true, list: false, dry_run: false, help: false, only: [], peers: {}, binaries: undefined, out: undefined };
   for (const argument of args) {
     const [name, value] = argument.split(/=(.*)/s);
     if (argument === '--quick') options.quick = true;
@@ -38,6 +39,7 @@ export function parse(args) {
     else if (name === '--only' && value) options.only.push(...value.split(','));
     else if (name === '--peer' && value) Object.assign(options.peers, peer(value));
     else if (name === '--binaries' && value) options.binaries = value;
+    else if (name === '--out' && value) options.out = value;
     else throw new UsageError(`no option '${argument}'; --help lists them`);
   }
   return options;

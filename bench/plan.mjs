@@ -14,7 +14,7 @@ const kOurs = ['ours:native', 'ours:raw', 'ours:legacy'];
 const kTerminals = ['ttyd', 'gotty', 'node', 'wetty', 'terminado'];
 
 /**
- * `fresh`: each measurement gets a server that has done nothing yet (memory, creation); else one serves
+ * `ptys`: how many the kernel must allow. `fresh`: each measurement gets a server that has done nothing yet (memory, creation); else one serves
  * the whole series. `timeout_s` is for one measurement. `quick` replaces fields under --quick; `quick:
  * null` leaves the series out.
  */
@@ -71,7 +71,7 @@ export const kSeries = [
   },
   {
     id: 'idle-10000', work: 'idle', title: '10,000 idle sessions, 1,000 attached', rounds: 1,
-    args: ['--sessions=10000', '--attached=1000', '--seconds=5'], fresh: true, contenders: ['ours:native'], quick: null, timeout_s: 300,
+    args: ['--sessions=10000', '--attached=1000', '--seconds=5'], ptys: 10_100, fresh: true, contenders: ['ours:native'], quick: null, timeout_s: 300,
   },
   {
     id: 'footprint', work: 'footprint', title: 'what a session takes of the machine', rounds: 3, args: ['--sessions=500'], fresh: true,
@@ -83,7 +83,7 @@ export const kSeries = [
     quick: { rounds: 3, args: ['--count=100'] },
   },
   {
-    id: 'create-3000', work: 'create', title: '3,000 sessions created', rounds: 3, args: ['--count=3000'], fresh: true,
+    id: 'create-3000', work: 'create', title: '3,000 sessions created', rounds: 3, args: ['--count=3000'], ptys: 3072, fresh: true,
     contenders: ['ours:native'], quick: null, timeout_s: 180,
   },
   {

@@ -53,7 +53,7 @@ async function measureAll(options, series, place) {
 /** Full runs are records; a part of one, a short one or a check is not. */
 function keep(options, record) {
   const full = !options.quick && !options.check && options.only.length === 0 && options.record;
-  const { json, svg } = write(full ? results_dir : join(root, 'build/bench'), record);
+  const { json, svg } = write(full ? results_dir : (options.out ?? join(root, 'build/bench')), record);
   const written = [json, svg];
   if (full) {
     written.push(fill('performance.md', pageReport(record, svg)));
