@@ -85,9 +85,9 @@ export function totals(lines) {
 
 export function terminalReport(record) {
   const parts = [heading(record).join('\n'), table(kGoalHeads, record.lines.map(goalCells)), totals(record.lines)];
-  for (const { id, title } of record.series) {
+  for (const { id, title, args, rounds } of record.series) {
     const { heads, rows } = seriesCells(record.results[id]);
-    parts.push(`${id}: ${title}\n${table(heads, rows)}`);
+    parts.push(`${id}: ${title}; ${args.join(' ')}, ${rounds} rounds\n${table(heads, rows)}`);
   }
   if (record.notes.length) parts.push(`Notes\n${record.notes.map((note) => `- ${note}`).join('\n')}`);
   return parts.join('\n\n');
@@ -98,9 +98,9 @@ export function markdownReport(record, chart) {
   const parts = [heading(record).map((line) => `- ${line}`).join('\n')];
   if (chart) parts.push(`![Ours beside the peers](${chart})`);
   parts.push(markdownTable(kGoalHeads, record.lines.map(goalCells).map(escape)), `${totals(record.lines)}.`);
-  for (const { id, title } of record.series) {
+  for (const { id, title, args, rounds } of record.series) {
     const { heads, rows } = seriesCells(record.results[id]);
-    parts.push(`### ${title[0].toUpperCase()}${title.slice(1)} (\`${id}\`)`, markdownTable(heads, rows.map(escape)));
+    parts.push(`### ${title[0].toUpperCase()}${title.slice(1)} (\`${id}\`)`, `\`${args.join(' ')}\`, ${rounds} rounds`, markdownTable(heads, rows.map(escape)));
   }
   if (record.notes.length) parts.push('### Notes', record.notes.map((note) => `- ${note}`).join('\n'));
   return parts.join('\n\n');
