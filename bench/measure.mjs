@@ -41,9 +41,12 @@ export async function load(place, work, args, timeout_s) {
   return { error: `bench-load ${work}: ${status}: ${stderr.trim().split('\n').pop() || stdout.trim()}` };
 }
 
-function serverArgs(server, dialect) {
-  const args = [`--dialect=${dialect}`, `--url=${server.url}`, ...server.pids.map((pid) => `--pid=${pid}`)];
-  return server.http ? [...args, `--http=${server.http}`] : args;
+function serverArgs(server, dialect, work) {
+  const args = [`--dialect=${dialect}`, `--url=${server.url}`];
+  if (server.http) args.push(`--http=${server.http}`);
+  // What recovery is given is killed: the service without its holder.
+  if (work === 'recovery') return [...args, `--pid=${server.info().pid}`, `--restart-command=${server.restartScript()}`];
+  return [...args, ...server.pids.map((pid) => `--pid=${pid}`)];
 }
 
 async function start(place, { kind, server, settings }) {
@@ -52,7 +55,7 @@ async function start(place, { kind, server, settings }) {
 
 async function measureOn(place, series, who, server) {
   if (kOwnWorks[series.work]) return kOwnWorks[series.work](place, series, server);
-  return load(place, series.work, [...series.args, ...serverArgs(server, who.dialect ?? kPeers[who.server].dialect)], series.timeout_s);
+  return load(place, series.work, [...series.args, ...serverArgs(server, who.dialect ?? kPeers[who.server].dialect, series.work)], series.timeout_s);
 }
 
 /** With a server of its own where the series asks for one, else with the one that `shared` keeps. */

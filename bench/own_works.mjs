@@ -1,56 +1,11 @@
-// Works that are about processes and files rather than bytes per second: recovery after kill -9, export
-// and restore. Ours only. The same shape of answer as bench-load's.
+// Works that are about files and counts rather than bytes per second: export and restore, footprint.
+// Ours only. The same shape of answer as bench-load's.
 import { spawnSync } from 'node:child_process';
 import { createReadStream, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { footprint } from './footprint.mjs';
 import { Ours, until } from './servers.mjs';
-import { open, option, Viewer } from './viewer.mjs';
-
-/**
- * kill -9 under `sessions` attached sessions, then a new process. Serving again is: a viewer that
- * knocks all the time is attached. Exact: each shell is the same one and each session has what it had.
- */
-async function recovery(place, series, server) {
-  const sessions = option(series, 'sessions', 100);
-  const marks = new Array(sessions);
-  const before = await open(server.url, sessions, async (viewer, i) => {
-    viewer.type('echo pid=$$=\n');
-    marks[i] = (await until(() => /pid=(\d+)=/.exec(viewer.seen), `the shell of session ${i}`))[0];
-  });
-  const { pid } = server.info();
-  process.kill(pid, 'SIGKILL');
-  for (const viewer of before) viewer.close();
-  await until(() => server.child.exitCode !== null || server.child.signalCode !== null, 'the end of the killed service');
-
-  const start = performance.now();
-  server.child = place.spawn(server.dir, server.binary, [], server.settings);
-  const first = await knock(server, start);
-  const total_ms = performance.now() - start;
-  let lost = 0;
-  const again = await open(server.url, sessions, async (viewer, i) => {
-    await until(() => viewer.seen.includes(marks[i]), `what session ${i} had printed`).catch(() => lost++);
-  });
-  const all_ms = performance.now() - start;
-  for (const viewer of [first, ...again]) viewer.close();
-  return { work: 'recovery', dialect: 'native', value: total_ms, unit: 'ms', total_ms, all_ms, count: sessions, exact: lost === 0,
-    ...(lost ? { wrong: `${lost} sessions lost what they had printed` } : {}) };
-}
-
-async function knock(server, start) {
-  for (;;) {
-    if (performance.now() - start > 30_000) throw new Error('the service did not serve within 30 s after it was killed');
-    const info = server.info();
-    if (info?.pid === server.child.pid) {
-      try {
-        return await new Viewer(server.url, 'bench-0').ready;
-      } catch {
-        // Not yet.
-      }
-    }
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
+import { open, option } from './viewer.mjs';
 
 function statusKib(pid, name) {
   return Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
@@ -132,4 +87,4 @@ async function base64Seconds(dir, bytes) {
   return (performance.now() - start) / 1000;
 }
 
-export const kOwnWorks = { recovery, state, footprint };
+export const kOwnWorks = { state, footprint };

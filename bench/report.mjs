@@ -38,25 +38,31 @@ export function markdownTable(heads, rows) {
   return [text(heads), text(heads.map(() => '---')), ...rows.map(text)].join('\n');
 }
 
-/** Fields worth a column, where an answer has them. */
+const named = (...names) => names.map(([name, head]) => [(run) => run[name], head]);
+
+/** What is worth a column, where an answer has it. */
 const kFigures = [
-  ['mb_per_s', 'MB/s'], ['cpu_per_gb', 'CPU s/GB'], ['p50_us', 'p50 µs'], ['p99_us', 'p99 µs'], ['per_second', '/s'],
-  ['kib_per_session', 'KiB/session'], ['kib_per_session_after', 'after printing'], ['cpu_percent', 'CPU %'], ['total_ms', 'ms'],
-  ['ratio', '× sending'], ['export_ratio', 'export × base64'], ['restore_ratio', 'restore × base64'],
-  ['service_fds_attached', 'descriptors'], ['holder_fds', 'in the holder'], ['service_kib_detached', 'KiB'], ['service_kib_attached', 'KiB attached'],
-  ['holder_kib', 'KiB of the holder'], ['shell_kib', 'KiB of the shell'], ['kernel_kib', 'KiB of the kernel'],
+  ...named(['mb_per_s', 'MB/s'], ['cpu_per_gb', 'CPU s/GB'], ['lost_bytes', 'bytes lost'], ['p50_us', 'p50 µs'], ['p99_us', 'p99 µs'], ['flood_mb_per_s', 'floods MB/s']),
+  [(run) => (run.unit === 'per second' ? run.value : undefined), '/s'],
+  [(run) => run.pss_kib?.per_session, 'KiB/session'],
+  [(run) => run.pss_kib?.per_session_printed, 'after printing'],
+  [(run) => run.work === 'paste' ? run.pss_kib?.peak_rss : undefined, 'peak KiB'],
+  ...named(['cpu_percent', 'CPU %'], ['first_ms', 'ms to the first'], ['attached_p99_ms', 'p99 ms to all'], ['total_max_ms', 'ms for all'], ['pause_p99_ms', 'pause p99 ms'],
+    ['baseline_p99_ms', 'without, p99 ms'], ['ratio_to_tcp', '× sending'], ['export_ratio', 'export × base64'], ['restore_ratio', 'restore × base64'],
+    ['memory_ratio', 'memory × bytes'], ['service_fds_attached', 'descriptors'], ['holder_fds', 'in the holder'], ['service_kib_detached', 'KiB'],
+    ['service_kib_attached', 'KiB attached'], ['holder_kib', 'KiB of the holder'], ['shell_kib', 'KiB of the shell'], ['kernel_kib', 'KiB of the kernel']),
 ];
 
 /** Of one series: a row for each contender, a column for each figure that anybody has. */
 export function seriesCells(runsOf) {
   const names = Object.keys(runsOf);
   const good = (name) => runsOf[name].filter((run) => run.error === undefined);
-  const columns = kFigures.filter(([field]) => names.some((name) => good(name).some((run) => Number.isFinite(run[field]))));
+  const columns = kFigures.filter(([pick]) => names.some((name) => good(name).some((run) => Number.isFinite(pick(run)))));
   const fallback = columns.length === 0;
   const rows = names.map((name) => {
     const runs = good(name);
-    const cells = columns.map(([field]) => {
-      const values = runs.map((run) => run[field]).filter(Number.isFinite);
+    const cells = columns.map(([pick]) => {
+      const values = runs.map(pick).filter(Number.isFinite);
       return values.length ? withSpread(summary(values)) : '';
     });
     if (fallback) cells.push(runs.length ? `${withSpread(summary(runs.map((run) => run.value)))} ${runs[0].unit}` : '');

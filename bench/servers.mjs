@@ -1,7 +1,7 @@
 // Starts and stops what is measured: our service with its holder, and each peer. Every server gets a
 // port, a directory and an environment of its own; none sees the user's settings.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, closeSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, closeSync, readFileSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -200,26 +200,24 @@ export class Ours {
     this.binary = join(place.binaries, 'terminal-service');
     this.settings = {
       TERMINAL_STATE_DIR: this.state,
-      TERMINAL_WS_PORT: '0',
-      PORT: '0',
       // Limits that refuse are for users, not for a bench that opens thousands of sessions.
       MAX_TERMINAL_SESSIONS: '20000',
       MAX_SESSIONS_PER_PROJECT: '20000',
       MAX_FOCUSED_PER_PROJECT: '20000',
       MAX_TERMINAL_CREATIONS_PER_MIN: '1000000',
-      TERMINAL_MAX_MESSAGE_BYTES: '32MiB',
       ...settings,
     };
   }
 
   static async start(place, settings) {
-    const server = new Ours(place, settings);
-    await server.launch();
+    // Ports of its own rather than any: a successor after a kill has them again.
+    const ports = { TERMINAL_WS_PORT: String(await freePort()), PORT: String(await freePort()) };
+    const server = new Ours(place, { ...ports, ...settings });
+    await server.#launch();
     return server;
   }
 
-  /** Also after a kill: the same state, so the next process recovers what the holder keeps. */
-  async launch() {
+  async #launch() {
     this.child = this.place.spawn(this.dir, this.binary, [], this.settings);
     this.place.running.add(this);
     await untilUp(this.child, this.dir, 'terminal-service', () => {
@@ -245,6 +243,14 @@ export class Ours {
   get http() {
     return `http://127.0.0.1:${this.info().http_port}`;
   }
+  /** A program that starts it again with the same state, as a supervisor would after a kill. */
+  restartScript() {
+    const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+    const environment = Object.entries(this.place.environment(this.settings)).map(([key, value]) => `${key}=${quoted(value)}`);
+    const file = join(this.dir, 'restart');
+    writeFileSync(file, `#!/bin/sh\nexec env -i ${environment.join(' ')} ${quoted(this.binary)} >>${quoted(join(this.dir, 'log'))} 2>&1\n`, { mode: 0o755 });
+    return file;
+  }
   ctl(args, options = {}) {
     return spawn(join(this.place.binaries, 'terminal-ctl'), [`--state-dir=${this.state}`, ...args], { env: this.place.environment(), ...options });
   }
@@ -252,7 +258,8 @@ export class Ours {
   async stop() {
     this.place.running.delete(this);
     const info = this.info();
-    for (const pid of [info?.pid, this.child?.pid]) {
+    // The first process before its successor: just after a hand-over it would step in again.
+    for (const pid of [this.child?.pid, info?.pid]) {
       if (pid && alive(pid)) process.kill(pid, 'SIGTERM');
       if (pid) await until(() => !alive(pid), `the end of terminal-service ${pid}`);
     }
