@@ -66,6 +66,7 @@ export const kLines = [
   { id: 'refactor-cpu', title: 'many sessions printing: refactored to legacy engine', series: 'hundred', ours: 'ours:native', ...cpu, against: 'ours@legacy:native', at_most: 0.4 },
   { id: 'refactor-memory', title: 'memory per idle session: refactored to legacy engine', series: 'idle', ours: 'ours:native', ...kibPerSession, against: 'ours@legacy:native', at_most: 0.5 },
   { id: 'shards', title: 'four printing sessions: 2 shards to 1', series: 'shards', ours: 'ours@shards2:native', ...mbPerS, against: 'ours@shards1:native', at_least: 1.8 },
+  { id: 'shards-cpu', title: 'their CPU per GB, which cores of their own would turn into 0.9 N', series: 'shards', ours: 'ours@shards2:native', ...cpuPerGb, against: 'ours@shards1:native', at_most: 1.11 },
 ];
 
 /** The picked figure of each round; undefined where it was not measured. */

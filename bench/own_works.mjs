@@ -11,13 +11,19 @@ function statusKib(pid, name) {
   return Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
 }
 
-/** Seconds that `work` took, and by how many bytes the process `pid` grew beyond what it had. */
+function cpuSeconds(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** Seconds that `work` took, CPU seconds of the process `pid` meanwhile, and by how many bytes it grew beyond what it had. */
 async function watched(pid, work) {
   writeFileSync(`/proc/${pid}/clear_refs`, '5'); // the high-water mark starts anew
   const rss = statusKib(pid, 'VmRSS');
+  const cpu = cpuSeconds(pid);
   const start = performance.now();
   await work();
-  return { seconds: (performance.now() - start) / 1000, grown: (statusKib(pid, 'VmHWM') - rss) * 1024 };
+  return { seconds: (performance.now() - start) / 1000, cpu: cpuSeconds(pid) - cpu, grown: (statusKib(pid, 'VmHWM') - rss) * 1024 };
 }
 
 function ctl(server, args) {
@@ -70,7 +76,7 @@ async function state(place, series, server) {
   const plain = await base64Seconds(server.dir, bytes);
   return {
     work: 'state', dialect: 'native', value: plain / out.seconds, unit: '× base64', exact: wrong === undefined, ...(wrong ? { wrong } : {}),
-    bytes, export_seconds: out.seconds, restore_seconds: back.seconds, base64_seconds: plain, export_ratio: plain / out.seconds,
+    bytes, export_cpu_seconds: out.cpu, restore_cpu_seconds: back.cpu, export_seconds: out.seconds, restore_seconds: back.seconds, base64_seconds: plain, export_ratio: plain / out.seconds,
     export_grown: out.grown, restore_grown: back.grown,
     restore_ratio: plain / back.seconds, memory_ratio: Math.max(out.grown, back.grown) / bytes, count: sessions,
   };

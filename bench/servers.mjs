@@ -146,6 +146,7 @@ export const kPeers = {
       '--port', port, '--base', '/', '--ssh-host', 'localhost', '--command', kShell],
     path: '/socket.io/?EIO=4&transport=websocket',
     npm: ['wetty'],
+    unless: () => (process.getuid() !== 0 ? 'as root only it runs a shell without ssh' : Number(process.versions.node.split('.')[0]) < 20 ? 'it needs Node 20' : undefined),
     environment: { NODE_ENV: 'production' },
   },
   terminado: {
@@ -169,15 +170,21 @@ export function missing(name, paths) {
   for (const module of peer.npm ?? []) {
     if (!existsSync(join(here, 'peers/node_modules', module, 'package.json'))) return `${module} is not installed; ./dev bench installs it`;
   }
-  return undefined;
+  if (peer.deb && packageField(peer.deb, 'db:Status-Status') !== 'installed') return `${peer.deb} is not installed; ./dev bench installs it`;
+  return peer.unless?.();
+}
+
+function packageField(name, field) {
+  return spawnSync('dpkg-query', ['-W', `-f=\${${field}}`, name], { encoding: 'utf8' }).stdout?.trim();
 }
 
 export function versionOf(name, paths) {
   const peer = kPeers[name];
   const package_ = (module) => JSON.parse(readFileSync(join(here, 'peers/node_modules', module, 'package.json'), 'utf8'));
   if (peer.npm) return peer.npm.map((module) => `${module} ${package_(module).version}`).join(', ');
-  const command = peer.deb ? ['dpkg-query', '-W', '-f=${Version}', peer.deb] : peer.version(paths);
-  const { stdout, stderr } = spawnSync(command[0], command.slice(1), { encoding: 'utf8' });
+  if (peer.deb) return `${peer.deb} ${packageField(peer.deb, 'Version')}`;
+  const [file, ...args] = peer.version(paths);
+  const { stdout, stderr } = spawnSync(file, args, { encoding: 'utf8' });
   return (stdout || stderr || 'unknown').trim().split('\n')[0];
 }
 
