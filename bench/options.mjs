@@ -2,12 +2,13 @@
 export class UsageError extends Error {}
 
 export function usage() {
-  return `Usage: ./dev bench [--quick] [--only=SERIES[,SERIES…]] [--check] [--peer=ttyd:PATH] [--peer=gotty:PATH]
+  return `Usage: ./dev bench [--quick] [--only=SERIES[,SERIES…]] [--check] [--peer=ttyd:PATH]
 
   --quick        less of everything, within three minutes; not recorded
   --only=ID      only the series whose id begins with ID
   --check        compare ratios with the last record; ends with 1 if one lost beyond the spread
-  --peer=N:PATH  a ttyd or gotty program to measure beside ours
+  --peer=ttyd:PATH
+                 a ttyd program to measure beside ours
   --no-record    a full run that is not recorded in bench/results and docs/performance.md
   --binaries=DIR the programs to measure (default: build/release/bin)
   --out=DIR      where a run that is not recorded is written (default: build/bench)
@@ -18,11 +19,9 @@ Ends with 0: measured, 1: ours failed, gave wrong bytes or (--check) lost, 2: us
 `;
 }
 
-const kGivenPeers = ['ttyd', 'gotty'];
-
 function peer(text) {
   const [, name, path] = /^([a-z]+):(\/.+)$/.exec(text) ?? [];
-  if (!kGivenPeers.includes(name)) throw new UsageError(`--peer=${text}: write ttyd:PATH or gotty:PATH, with an absolute path`);
+  if (name !== 'ttyd') throw new UsageError(`--peer=${text}: write ttyd:PATH, with an absolute path`);
   return { [name]: path };
 }
 

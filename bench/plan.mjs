@@ -11,7 +11,7 @@ export const kVariants = {
 };
 
 const kOurs = ['ours:native', 'ours:raw', 'ours:legacy'];
-const kTerminals = ['ttyd', 'gotty', 'node', 'wetty', 'terminado'];
+const kTerminals = ['ttyd', 'node', 'wetty', 'terminado'];
 
 /**
  * `ptys`: how many the kernel must allow. `fresh`: each measurement gets a server that has done nothing yet (memory, creation); else one serves
@@ -46,11 +46,11 @@ export const kSeries = [
   },
   {
     id: 'echo-1', work: 'echo', title: 'echo beside a flood', rounds: 5, args: ['--count=600', '--floods=1'],
-    contenders: ['ours:native', 'ours@legacy:native', 'ttyd', 'gotty', 'node', 'terminado'], quick: { rounds: 3, args: ['--count=200', '--floods=1'] },
+    contenders: ['ours:native', 'ours@legacy:native', 'ttyd', 'node', 'terminado'], quick: { rounds: 3, args: ['--count=200', '--floods=1'] },
   },
   {
     id: 'echo-8', work: 'echo', title: 'echo beside 8 floods', rounds: 5, args: ['--count=400', '--floods=8'],
-    contenders: ['ours:native', 'ours@legacy:native', 'ttyd', 'gotty', 'node'], quick: { rounds: 3, args: ['--count=100', '--floods=8'] },
+    contenders: ['ours:native', 'ours@legacy:native', 'ttyd', 'node'], quick: { rounds: 3, args: ['--count=100', '--floods=8'] },
   },
   {
     id: 'interrupt', work: 'interrupt', title: 'Ctrl-C under yes, to silence', rounds: 3, args: ['--count=30'],
@@ -62,12 +62,12 @@ export const kSeries = [
   },
   {
     id: 'idle', work: 'idle', title: 'idle attached sessions', rounds: 3, args: ['--sessions=100', '--seconds=1'], fresh: true,
-    contenders: ['ours:native', 'ours@legacy:native', 'ttyd', 'gotty', 'node', 'wetty', 'terminado'],
+    contenders: ['ours:native', 'ours@legacy:native', 'ttyd', 'node', 'wetty', 'terminado'],
     quick: { rounds: 1, args: ['--sessions=50', '--seconds=1'] },
   },
   {
     id: 'idle-printed', work: 'idle', title: 'idle sessions that have printed 10 MiB', rounds: 2, args: ['--sessions=20', '--seconds=1', '--mib=10'], fresh: true,
-    contenders: ['ours:native', 'ours@legacy:native', 'ttyd', 'gotty', 'node', 'wetty', 'terminado'], quick: null,
+    contenders: ['ours:native', 'ours@legacy:native', 'ttyd', 'node', 'wetty', 'terminado'], quick: null,
   },
   {
     id: 'idle-1000', work: 'idle', title: 'many idle attached sessions', rounds: 3, args: ['--sessions=1000', '--seconds=3'], fresh: true,
@@ -83,7 +83,7 @@ export const kSeries = [
   },
   {
     id: 'create', work: 'create', title: 'sessions created', rounds: 5, args: ['--count=300'], fresh: true,
-    contenders: ['limit-spawn', 'ours:native', 'ours@legacy:native', 'ttyd', 'gotty', 'node', 'terminado'],
+    contenders: ['limit-spawn', 'ours:native', 'ours@legacy:native', 'ttyd', 'node', 'terminado'],
     quick: { rounds: 3, args: ['--count=100'] },
   },
   {

@@ -60,7 +60,7 @@ export class Place {
   constructor({ dir, binaries, paths }) {
     this.dir = dir;
     this.binaries = binaries; // directory of terminal-service, terminal-ctl, bench-load, …
-    this.paths = paths; // {ttyd, gotty}: given by the user
+    this.paths = paths; // {ttyd}: given by the user
     this.home = join(dir, 'home');
     mkdirSync(this.home, { recursive: true });
   }
@@ -128,12 +128,6 @@ export const kPeers = {
     path: '/ws',
     version: (paths) => [paths.ttyd, '--version'],
   },
-  gotty: {
-    dialect: 'webtty',
-    command: (port, paths) => [paths.gotty, '--permit-write', '--address', '127.0.0.1', '--port', port, kShell],
-    path: '/ws',
-    version: (paths) => [paths.gotty, '--version'],
-  },
   node: {
     dialect: 'node',
     command: (port) => [process.execPath, join(here, 'peers/node_pty_server.mjs'), port, kShell],
@@ -166,7 +160,7 @@ export const kPeers = {
 /** Why a peer cannot take part, or undefined. */
 export function missing(name, paths) {
   const peer = kPeers[name];
-  if ((name === 'ttyd' || name === 'gotty') && !paths[name]) return `no ${name} given; --peer=${name}:PATH names one`;
+  if (peer.version && !paths[name]) return `no ${name} given; --peer=${name}:PATH names one`;
   for (const module of peer.npm ?? []) {
     if (!existsSync(join(here, 'peers/node_modules', module, 'package.json'))) return `${module} is not installed; ./dev bench installs it`;
   }
