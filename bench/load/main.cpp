@@ -1,6 +1,7 @@
 // bench-load: one invocation is one measurement.
 
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <array>
 #include <iostream>
@@ -20,6 +21,14 @@ struct Work {
 constexpr std::array kWorks{
     Work{"bulk", bulk},
     Work{"echo", echo},
+    Work{"paste", paste},
+    Work{"create", create},
+    Work{"attach", attach},
+    Work{"idle", idle},
+    Work{"interrupt", interrupt},
+    Work{"flip", flip},
+    Work{"handover", handover},
+    Work{"recovery", recovery},
     Work{"frames", frames},
     Work{"limit-pty-read", limit_pty_read},
     Work{"limit-pty-tcp", limit_pty_tcp},
@@ -29,10 +38,19 @@ constexpr std::array kWorks{
     Work{"limit-spawn", limit_spawn},
 };
 
+/// Thousands of connections.
+void raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int measure(const Options& options) {
   Json out{{"work", options.work}};
   if (!is_limit(options.work)) out["dialect"] = options.dialect;
   int status = 0;
+  raise_file_limit();
   try {
     out.update(run_work(options));
     if (!out.value("exact", true)) status = 1;

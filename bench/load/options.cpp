@@ -88,6 +88,8 @@ Options read_options(int argc, char** argv) {
   options.cooked = pty == "cooked" && !without_tty(options.dialect);
   options.tty_echo = echo == "tty";
   if (options.session_prefix.empty()) options.session_prefix = "bench-" + options.work;
+  if (options.project.empty())
+    options.project = options.engine.empty() ? "bench" : "bench-" + options.engine;
   check(options);
   return options;
 }

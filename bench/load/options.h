@@ -36,7 +36,7 @@ struct Options {
   std::vector<pid_t> pids;
   std::string engine;  ///< legacy, refactored, or empty: as the service decides.
   std::string session_prefix;
-  std::string project = "bench";
+  std::string project;  ///< Sessions chosen an engine for are in one of their own.
 
   std::optional<double> mib;
   std::string content_name = "plain";
@@ -55,7 +55,6 @@ struct Options {
   unsigned patience_s = 30;  ///< Without any progress.
   std::string shell = "/bin/sh";
   std::string restart_command;
-  std::string to_engine;
 
   double mib_or(double otherwise) const { return mib.value_or(otherwise); }
   unsigned count_or(unsigned otherwise) const { return count.value_or(otherwise); }

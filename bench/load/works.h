@@ -13,6 +13,14 @@ using Json = nlohmann::ordered_json;
 
 Json bulk(const Options& options);
 Json echo(const Options& options);
+Json paste(const Options& options);
+Json create(const Options& options);
+Json attach(const Options& options);
+Json idle(const Options& options);
+Json interrupt(const Options& options);
+Json flip(const Options& options);
+Json handover(const Options& options);
+Json recovery(const Options& options);
 Json frames(const Options& options);
 
 Json limit_pty_read(const Options& options);
