@@ -12,8 +12,8 @@ const field = (name, unit) => ({ pick: (r) => r[name], unit });
 const kibPerSession = { pick: (r) => r.pss_kib?.per_session, unit: 'KiB' };
 
 /**
- * `against`: a contender of the same series, or {series, contender} of another one; without it the
- * figure itself is judged, or with `beside` it is only shown beside that.
+ * `against`: a contender of the same series, or {series, contender} of another one, there perhaps with a
+ * pick of its own; without it the figure itself is judged. Without at_least or at_most it is only shown.
  */
 export const kLines = [
   { id: 'client', title: 'the client against its blaster, to the fastest server', series: 'frames', ours: 'client', ...mbPerS,
@@ -54,6 +54,10 @@ export const kLines = [
 
   { id: 'attach', title: 'attach with 1 MiB of scrollback, to sending it', series: 'attach', ours: 'ours:native', ...field('ratio_to_tcp', '× sending'), at_most: 2 },
 
+  { id: 'ports-bulk', title: 'what the ports add, to a turn of bulk output', series: 'ports', ours: 'client', pick: (r) => r.extra_us, unit: 'µs',
+    against: { series: 'bulk-raw', contender: 'ours:native', pick: (r) => r.cpu_per_gb * 65.536 }, at_most: 0.02 },
+  { id: 'ports-echo', title: 'what the ports add, to an echo', series: 'ports', ours: 'client', pick: (r) => r.extra_key_us, unit: 'µs',
+    against: { series: 'echo', contender: 'ours:native', pick: (r) => r.p50_us }, at_most: 0.02 },
   { id: 'flip-all', title: 'flip of all live, printing sessions', series: 'flip', ours: 'ours:native', ...field('total_max_ms', 'ms'), at_most: 250 },
   { id: 'flip-one', title: 'pause of one session in a flip', series: 'flip', ours: 'ours:native', ...field('pause_p99_ms', 'ms p99'), at_most: 5 },
   { id: 'handover', title: 'pause of a WebSocket in a hand-over', series: 'handover', ours: 'ours:native', ...field('pause_p99_ms', 'ms p99'), at_most: 250 },
@@ -81,8 +85,8 @@ function judged(line, results) {
   const wrong = results[line.series][line.ours].some((run) => run.exact === false);
   if (line.against === undefined) return { ours: shown, figure: absolute(ours.filter((v) => v !== undefined)), wrong };
 
-  const { series, contender } = line.against.series ? line.against : { series: line.series, contender: line.against };
-  const theirs = figures(results, series, contender, line.pick);
+  const { series, contender, pick = line.pick } = line.against.series ? line.against : { series: line.series, contender: line.against };
+  const theirs = figures(results, series, contender, pick);
   if (!theirs?.some((value) => value !== undefined)) return { ours: shown, missing: contender };
   const other = summary(theirs.filter((value) => value !== undefined));
   // Rounds of two series are no neighbours; each series' own spread is what there is.

@@ -61,6 +61,7 @@ async function measureOn(place, series, who, server) {
 /** With a server of its own where the series asks for one, else with the one that `shared` keeps. */
 async function measure(place, series, name, shared) {
   const who = contender(name);
+  if (who.kind === 'client' && kOwnWorks[series.work]) return kOwnWorks[series.work](place, series);
   if (who.kind === 'client') return load(place, series.work, series.args, series.timeout_s);
   if (who.kind === 'limit') return load(place, who.server, series.args, series.timeout_s);
   if (!series.fresh) {
@@ -104,6 +105,7 @@ export async function measureSeries(place, series, { note, progress }) {
           runs.push({ error: failed[0].error });
           continue;
         }
+        const began = performance.now();
         let result;
         try {
           result = await measure(place, series, name, shared);
@@ -112,6 +114,7 @@ export async function measureSeries(place, series, { note, progress }) {
         }
         if (result.error !== undefined) note(`${series.id}, ${name}: ${result.error}`);
         if (result.exact === false) note(`${series.id}, ${name}: WRONG BYTES: ${result.wrong ?? JSON.stringify(result)}`);
+        result.took_seconds = Math.round((performance.now() - began) / 100) / 10;
         runs.push(result);
         progress(series, round, name, result);
       }

@@ -93,4 +93,22 @@ async function base64Seconds(dir, bytes) {
   return (performance.now() - start) / 1000;
 }
 
-export const kOwnWorks = { state, footprint };
+/**
+ * What the three ports cost a turn: bench-micro's turn through them less the same turn on the engine
+ * called directly, for a full turn and for one of a single byte.
+ */
+async function ports(place) {
+  const { status, stdout, stderr, error } = spawnSync(join(place.binaries, 'bench-micro'),
+    ['--benchmark_filter=^turn_', '--benchmark_format=json', '--benchmark_min_time=0.3'], { env: place.environment(), encoding: 'utf8' });
+  if (status !== 0) throw new Error(`bench-micro: ${error?.message ?? stderr.trim()}`);
+  const { benchmarks } = JSON.parse(stdout);
+  const us = (name) => {
+    const found = benchmarks.find((one) => one.name === name);
+    if (found?.time_unit !== 'ns') throw new Error(`bench-micro has no ${name} in ns`);
+    return found.cpu_time / 1000;
+  };
+  const extra = (bytes) => us(`turn_through_ports/refactored/${bytes}`) - us(`turn_called_directly/${bytes}`);
+  return { work: 'ports', value: extra(65536) * 1000, unit: 'ns', extra_us: extra(65536), extra_key_us: extra(1), exact: true };
+}
+
+export const kOwnWorks = { state, footprint, ports };

@@ -111,6 +111,9 @@ export const kSeries = [
     contenders: ['ours:native'], quick: { rounds: 1, args: ['--sessions=16'] }, timeout_s: 120,
   },
   {
+    id: 'ports', work: 'ports', title: 'what the ports add to a turn', rounds: 5, args: [], contenders: ['client'], quick: { rounds: 3 },
+  },
+  {
     id: 'hundred', work: 'bulk', title: 'many sessions printing', rounds: 3, args: ['--sessions=100', '--mib=1', '--pty=raw'], fresh: true,
     contenders: ['ours:native', 'ours@legacy:native'], quick: { rounds: 2, args: ['--sessions=50', '--mib=1', '--pty=raw'] },
   },

@@ -30,7 +30,7 @@ function list() {
 
 function progress(series, round, name, result) {
   const value = result.error === undefined ? `${number(result.value)} ${result.unit}` : 'failed';
-  process.stderr.write(`${series.id} ${round + 1}/${series.rounds} ${name}: ${value}\n`);
+  process.stderr.write(`${series.id} ${round + 1}/${series.rounds} ${name}: ${value}, ${result.took_seconds} s\n`);
 }
 
 /** Everything of one run, as it is recorded. */
