@@ -23,7 +23,12 @@ function run(file, args, { environment, timeout_s }) {
       resolve({ status, stdout, stderr });
     };
     child.on('error', (error) => done(error.message));
-    child.on('close', (code, signal) => done(signal === 'SIGKILL' ? `no end after ${timeout_s} s` : (signal ?? code)));
+    child.on('exit', (code, signal) => {
+      const status = signal === 'SIGKILL' ? `no end after ${timeout_s} s` : (signal ?? code);
+      child.once('close', () => done(status));
+      // What it has started may keep its output open; all it said itself is there by then.
+      setTimeout(done, 1000, status).unref();
+    });
   });
 }
 
@@ -45,7 +50,7 @@ function serverArgs(server, dialect, work) {
   const args = [`--dialect=${dialect}`, `--url=${server.url}`];
   if (server.http) args.push(`--http=${server.http}`);
   // What recovery is given is killed: the service without its holder.
-  if (work === 'recovery') return [...args, `--pid=${server.info().pid}`, `--restart-command=${server.restartScript()}`];
+  if (work === 'recovery') return [...args, `--pid=${server.info().pid}`, `--restart-command=exec ${server.restartScript()}`];
   return [...args, ...server.pids.map((pid) => `--pid=${pid}`)];
 }
 
