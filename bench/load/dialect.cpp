@@ -193,10 +193,7 @@ class Wetty final : public Dialect {
   void opened() override {}
   void message(bool, std::string_view payload) override {
     if (payload.starts_with("42")) return event(payload.substr(2));
-    if (payload.starts_with("40")) {
-      client_.text(R"(42["resize",{"cols":80,"rows":24}])");
-      events_.session_ready();
-    } else if (payload.starts_with("0")) {
+    if (payload.starts_with("0")) {
       client_.text("40");
     } else if (payload == "2") {
       client_.text("3");
@@ -210,7 +207,13 @@ class Wetty final : public Dialect {
 
  private:
   void event(std::string_view payload) {
-    if (raw_element(payload, 0) != "data") return;
+    const std::string_view name = raw_element(payload, 0);
+    if (name == "login") {
+      // Earlier input is lost: it starts the shell first, and listens then.
+      client_.text(R"(42["resize",{"cols":80,"rows":24}])");
+      events_.session_ready();
+    }
+    if (name != "data") return;
     unescape(raw_element(payload, 1), bytes_);
     events_.output(bytes_);
     uncommitted_ += bytes_.size();

@@ -68,13 +68,18 @@ class IdleSessions {
     return std::nullopt;
   }
   void end() {
-    for (std::size_t i = attached_; i < terminals_.size(); ++i) terminals_[i]->connect();
-    loop_.run_until(
-        [&] {
-          return std::all_of(terminals_.begin(), terminals_.end(),
-                             [](const auto& one) { return one->ready() || one->failure(); });
-        },
-        Millis(1000 * options_.patience_s));
+    while (terminals_.size() > attached_) {
+      Terminals some;
+      for (std::size_t n = std::min(kAtOnce, terminals_.size() - attached_); n > 0; --n) {
+        some.push_back(std::move(terminals_.back()));
+        terminals_.pop_back();
+        some.back()->connect();
+      }
+      const auto answered = [](const auto& one) { return one->ready() || one->failure(); };
+      loop_.run_until([&] { return std::all_of(some.begin(), some.end(), answered); },
+                      Millis(1000 * options_.patience_s));
+      end_all(loop_, some);
+    }
     end_all(loop_, terminals_);
   }
 

@@ -31,7 +31,7 @@ struct Called {
   double ms = 0;
 };
 
-/// The call runs on a thread of its own while the sessions are listened to.
+/// The call runs on a thread of its own while the sessions are listened to; it is the window.
 Called call_meanwhile(TickingFleet& fleet, const Options& options, const std::string& target,
                       const Json& body) {
   Called called;
@@ -50,6 +50,7 @@ Called call_meanwhile(TickingFleet& fleet, const Options& options, const std::st
   });
   fleet.loop().run_until([&] { return over.load(); }, Millis(600'000));
   caller.join();
+  fleet.close_window();
   if (!error.empty()) throw Unable(error);
   return called;
 }
@@ -180,6 +181,7 @@ Json flip(const Options& options) {
   put_pauses(out, "total", total_us);
   put_pauses(out, "service_says", service_us);
   put_pauses(out, "pause", pauses);
+  out["pauses"] = pauses.size();
   put_pauses(out, "baseline", before);
   fleet.end();
   return out;
