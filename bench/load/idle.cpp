@@ -23,15 +23,16 @@ class IdleSessions {
         pattern_(options.content, options.seed, options.cooked),
         total_(pattern_.periods(options.mib_or(0)) * pattern_.period()) {}
 
-  void start(unsigned number) {
+  /// `first`: their names' numbers begin with it.
+  void start(unsigned number, unsigned first = 0) {
     const std::string command = options_.mib ? "bytes --mib=" + std::to_string(*options_.mib) +
                                                    " --content=" + options_.content_name +
                                                    " --seed=" + std::to_string(options_.seed) +
                                                    " --pty=" + (options_.cooked ? "cooked" : "raw")
                                              : "idle";
     for (unsigned i = 0; i < number; ++i) {
-      terminals_.push_back(std::make_unique<Terminal>(loop_, options_, session_name(options_, i),
-                                                      source_command(command)));
+      terminals_.push_back(std::make_unique<Terminal>(
+          loop_, options_, session_name(options_, first + i), source_command(command)));
       checks_.push_back(std::make_unique<StreamCheck>(pattern_, total_));
       StreamCheck& check = *checks_.back();
       terminals_.back()->on_output([&check](std::string_view bytes) { check.feed(bytes); });
@@ -113,6 +114,12 @@ Json idle(const Options& options) {
   if (options.pids.empty()) throw Misused("idle needs --pid: it measures processes");
   choose_engine(options);
   const unsigned sessions = options.sessions_or(100);
+  // What the first session costs is not what each costs.
+  IdleSessions warm_up(options);
+  warm_up.start(1, sessions);
+  warm_up.keep_attached(1);
+  warm_up.end();
+  warm_up.rest(kSettle);
   Json pss{{"before", pss_by_process(options.pids)}};
   IdleSessions idle_ones(options);
   idle_ones.start(sessions);

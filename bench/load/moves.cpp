@@ -168,7 +168,7 @@ Json flip(const Options& options) {
     total_us.push_back(called.ms * 1000);
     const Json& result = called.answer.at("flip");
     service_us.push_back(result.value("duration_ms", 0.0) * 1000);
-    if (!result.value("good", false) || result.value("moved", 0U) != fleet.size())
+    if (!result.value("good", false) || result.value("moved", 0U) < fleet.size())
       wrong = "flip: " + result.dump().substr(0, 500);
   }
   fleet.wait_lines(2);
