@@ -23,8 +23,11 @@ class IdleSessions {
         pattern_(options.content, options.seed, options.cooked),
         total_(pattern_.periods(options.mib_or(0)) * pattern_.period()) {}
 
+  /// The first `attached` keep their viewers. The others lose theirs as soon as they run: so many
+  /// sockets at once as sessions would be more than the server's limit of open files allows.
   /// `first`: their names' numbers begin with it.
-  void start(unsigned number, unsigned first = 0) {
+  void start(unsigned number, unsigned attached, unsigned first = 0) {
+    attached_ = std::min(number, attached);
     const std::string command = options_.mib ? "bytes --mib=" + std::to_string(*options_.mib) +
                                                    " --content=" + options_.content_name +
                                                    " --seed=" + std::to_string(options_.seed) +
@@ -37,14 +40,9 @@ class IdleSessions {
       StreamCheck& check = *checks_.back();
       terminals_.back()->on_output([&check](std::string_view bytes) { check.feed(bytes); });
       terminals_.back()->connect();
-      if (terminals_.size() % kAtOnce == 0) wait_started();
+      if ((i + 1) % kAtOnce == 0) wait_started();
     }
     wait_started();
-  }
-  /// The last ones lose their viewers.
-  void keep_attached(std::size_t number) {
-    for (std::size_t i = number; i < terminals_.size(); ++i) terminals_[i]->cut();
-    attached_ = std::min(number, terminals_.size());
   }
   void rest(Millis time) { loop_.run_for(time); }
   /// Those that are attached, some at a time.
@@ -69,15 +67,14 @@ class IdleSessions {
     return std::nullopt;
   }
   void end() {
-    while (terminals_.size() > attached_) {
+    // Whoever has no viewer gets one again, to be ended by it.
+    while (!detached_.empty()) {
       Terminals some;
-      for (std::size_t n = std::min(kAtOnce, terminals_.size() - attached_); n > 0; --n) {
-        some.push_back(std::move(terminals_.back()));
-        terminals_.pop_back();
-        some.back()->connect();
-      }
-      const auto answered = [](const auto& one) { return one->ready() || one->failure(); };
-      loop_.run_until([&] { return std::all_of(some.begin(), some.end(), answered); },
+      for (; some.size() < kAtOnce && !detached_.empty(); detached_.pop_back())
+        some.push_back(std::move(detached_.back()));
+      for (const auto& one : some) one->connect();
+      const auto back = [](const auto& one) { return one->ready() || one->failure(); };
+      loop_.run_until([&] { return std::all_of(some.begin(), some.end(), back); },
                       Millis(1000 * options_.patience_s));
       end_all(loop_, some);
     }
@@ -86,11 +83,16 @@ class IdleSessions {
 
  private:
   void wait_started() {
-    wait_for(loop_, terminals_, "starting session " + std::to_string(terminals_.size()),
+    wait_for(loop_, terminals_, "starting session " + std::to_string(checks_.size()),
              Millis(1000 * options_.patience_s), [&] {
                while (started_ < checks_.size() && checks_[started_]->started()) ++started_;
                return started_ == checks_.size();
              });
+    while (terminals_.size() > attached_) {
+      terminals_.back()->cut();
+      detached_.push_back(std::move(terminals_.back()));
+      terminals_.pop_back();
+    }
   }
 
   const Options& options_;
@@ -98,6 +100,7 @@ class IdleSessions {
   const std::uint64_t total_;
   EventLoop loop_;
   Terminals terminals_;
+  Terminals detached_;
   std::vector<std::unique_ptr<StreamCheck>> checks_;
   std::size_t started_ = 0;
   std::size_t attached_ = 0;
@@ -116,14 +119,12 @@ Json idle(const Options& options) {
   const unsigned sessions = options.sessions_or(100);
   // What the first session costs is not what each costs.
   IdleSessions warm_up(options);
-  warm_up.start(1, sessions);
-  warm_up.keep_attached(1);
+  warm_up.start(1, 1, sessions);
   warm_up.end();
   warm_up.rest(kSettle);
   Json pss{{"before", pss_by_process(options.pids)}};
   IdleSessions idle_ones(options);
-  idle_ones.start(sessions);
-  idle_ones.keep_attached(options.attached.value_or(sessions));
+  idle_ones.start(sessions, options.attached.value_or(sessions));
   idle_ones.rest(kSettle);
   pss["idle"] = pss_by_process(options.pids);
   Stretch stretch(options.pids);

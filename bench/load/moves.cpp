@@ -180,7 +180,8 @@ Json flip(const Options& options) {
   out["count"] = total_us.size();
   put_pauses(out, "total", total_us);
   put_pauses(out, "service_says", service_us);
-  put_pauses(out, "pause", pauses);
+  // A flip may be over before anybody has something to print.
+  if (!pauses.empty()) put_pauses(out, "pause", pauses);
   out["pauses"] = pauses.size();
   put_pauses(out, "baseline", before);
   fleet.end();
