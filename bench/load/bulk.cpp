@@ -76,12 +76,13 @@ Json bulk(const Options& options) {
   wait_for(loop, terminals, "starting bench-source", Millis(1000 * options.patience_s),
            [&] { return std::all_of(all.begin(), all.end(), started); });
 
-  const std::uint64_t bytes = total * all.size();
   const Json before = pss_by_process(options.pids);
   Stretch stretch(options.pids);
   for (const auto& one : terminals) one->type("go\n");
   const auto wrong = receive_all(loop, all, Millis(1000 * options.patience_s));
   stretch.stop();
+  std::uint64_t bytes = 0;
+  for (const Printing& one : all) bytes += one.check->received();
 
   Json out{{"value", 0.0}, {"unit", "MB/s"}, {"exact", !wrong}};
   if (wrong) out["wrong"] = *wrong;

@@ -23,8 +23,10 @@ class Creations {
     while (began_.size() < std::min(count, options_.parallel)) begin();
     while (us_.size() < count) {
       const std::size_t before = us_.size();
-      wait_for(loop_, terminals_, "creating session " + std::to_string(before), patience,
-               [&] { return us_.size() > before; });
+      loop_.run_until([&] { return us_.size() > before || failed(); }, patience);
+      if (us_.size() == before)
+        throw Unable("creating session " + std::to_string(before) + ": " +
+                     (failed() ? *failed() : "no byte in time"));
       while (began_.size() < count && began_.size() - us_.size() < options_.parallel) begin();
     }
   }
@@ -32,6 +34,14 @@ class Creations {
   void end() { end_all(loop_, terminals_); }
 
  private:
+  /// Of those under way: looking at all would make the last ones seem slow.
+  const std::string* failed() const {
+    const std::size_t recent = std::min<std::size_t>(terminals_.size(), 2 * options_.parallel);
+    for (auto one = terminals_.end() - static_cast<std::ptrdiff_t>(recent); one != terminals_.end();
+         ++one)
+      if ((*one)->failure()) return &*(*one)->failure();
+    return nullptr;
+  }
   void begin() {
     const std::size_t number = began_.size();
     // Without a tty a shell prints no prompt.

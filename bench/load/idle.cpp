@@ -25,7 +25,8 @@ class IdleSessions {
 
   /// The first `attached` keep their viewers. The others lose theirs as soon as they run: so many
   /// sockets at once as sessions would be more than the server's limit of open files allows.
-  void start(unsigned number, unsigned attached) {
+  /// `first`: their names' numbers begin with it.
+  void start(unsigned number, unsigned attached, unsigned first = 0) {
     attached_ = std::min(number, attached);
     const std::string command = options_.mib ? "bytes --mib=" + std::to_string(*options_.mib) +
                                                    " --content=" + options_.content_name +
@@ -33,8 +34,8 @@ class IdleSessions {
                                                    " --pty=" + (options_.cooked ? "cooked" : "raw")
                                              : "idle";
     for (unsigned i = 0; i < number; ++i) {
-      terminals_.push_back(std::make_unique<Terminal>(loop_, options_, session_name(options_, i),
-                                                      source_command(command)));
+      terminals_.push_back(std::make_unique<Terminal>(
+          loop_, options_, session_name(options_, first + i), source_command(command)));
       checks_.push_back(std::make_unique<StreamCheck>(pattern_, total_));
       StreamCheck& check = *checks_.back();
       terminals_.back()->on_output([&check](std::string_view bytes) { check.feed(bytes); });
@@ -116,6 +117,11 @@ Json idle(const Options& options) {
   if (options.pids.empty()) throw Misused("idle needs --pid: it measures processes");
   choose_engine(options);
   const unsigned sessions = options.sessions_or(100);
+  // What the first session costs is not what each costs.
+  IdleSessions warm_up(options);
+  warm_up.start(1, 1, sessions);
+  warm_up.end();
+  warm_up.rest(kSettle);
   Json pss{{"before", pss_by_process(options.pids)}};
   IdleSessions idle_ones(options);
   idle_ones.start(sessions, options.attached.value_or(sessions));

@@ -1,6 +1,6 @@
 #include "load/json_text.h"
 
-#include <array>
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -56,22 +56,17 @@ class Walker {
   int depth_ = 0;
 };
 
-void append_code_point(std::string& out, std::uint32_t code) {
+/// Writes the code point as UTF-8; the place after it.
+char* put_code_point(char* to, std::uint32_t code) {
   if (code < 0x80) {
-    out += static_cast<char>(code);
-  } else if (code < 0x800) {
-    out += static_cast<char>(0xc0 | code >> 6);
-    out += static_cast<char>(0x80 | (code & 0x3f));
-  } else if (code < 0x10000) {
-    out += static_cast<char>(0xe0 | code >> 12);
-    out += static_cast<char>(0x80 | (code >> 6 & 0x3f));
-    out += static_cast<char>(0x80 | (code & 0x3f));
-  } else {
-    out += static_cast<char>(0xf0 | code >> 18);
-    out += static_cast<char>(0x80 | (code >> 12 & 0x3f));
-    out += static_cast<char>(0x80 | (code >> 6 & 0x3f));
-    out += static_cast<char>(0x80 | (code & 0x3f));
+    *to++ = static_cast<char>(code);
+    return to;
   }
+  int shift = code < 0x800 ? 6 : code < 0x10000 ? 12 : 18;
+  const std::uint32_t lead = code < 0x800 ? 0xc0 : code < 0x10000 ? 0xe0 : 0xf0;
+  *to++ = static_cast<char>(lead | code >> shift);
+  while (shift > 0) *to++ = static_cast<char>(0x80 | (code >> (shift -= 6) & 0x3f));
+  return to;
 }
 
 std::uint32_t hex4(std::string_view in, std::size_t at) {
@@ -83,24 +78,24 @@ std::uint32_t hex4(std::string_view in, std::size_t at) {
   return value;
 }
 
-/// The escape whose backslash is at `at`; the place after it.
-std::size_t append_escape(std::string& out, std::string_view in, std::size_t at) {
+/// The escape whose backslash is at `at`, which is moved behind it.
+char* put_escape(char* to, std::string_view in, std::size_t& at) {
   const char c = at + 1 < in.size() ? in[at + 1] : '\\';
   if (c != 'u') {
     constexpr std::string_view kNames = "nrtbf";
     constexpr std::string_view kBytes = "\n\r\t\b\f";
     const auto found = kNames.find(c);
-    out += found == std::string_view::npos ? c : kBytes[found];
-    return at + 2;
+    *to++ = found == std::string_view::npos ? c : kBytes[found];
+    at = std::min(at + 2, in.size());
+    return to;
   }
   std::uint32_t code = hex4(in, at + 2);
-  at += 6;
-  if (code >= 0xd800 && code < 0xdc00 && in.substr(std::min(at, in.size()), 2) == "\\u") {
+  at = std::min(at + 6, in.size());
+  if (code >= 0xd800 && code < 0xdc00 && in.substr(at, 2) == "\\u") {
     code = 0x10000 + ((code - 0xd800) << 10) + (hex4(in, at + 2) - 0xdc00);
-    at += 6;
+    at = std::min(at + 6, in.size());
   }
-  append_code_point(out, code);
-  return at;
+  return put_code_point(to, code);
 }
 
 }  // namespace
@@ -124,13 +119,17 @@ std::string_view raw_element(std::string_view message, std::size_t index) {
 }
 
 void unescape(std::string_view raw, std::string& out) {
-  out.clear();
+  out.resize(raw.size());  // No escape is shorter than what it stands for.
+  char* to = out.data();
   std::size_t at = 0;
   while (at < raw.size()) {
     const std::size_t slash = std::min(raw.find('\\', at), raw.size());
-    out.append(raw, at, slash - at);
-    at = slash < raw.size() ? append_escape(out, raw, slash) : slash;
+    std::memcpy(to, raw.data() + at, slash - at);
+    to += slash - at;
+    at = slash;
+    if (at < raw.size()) to = put_escape(to, raw, at);
   }
+  out.resize(static_cast<std::size_t>(to - out.data()));
 }
 
 std::string quoted(std::string_view text) {
@@ -141,6 +140,8 @@ std::string quoted(std::string_view text) {
     if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
+    } else if (c == '\n' || c == '\r') {
+      out += c == '\n' ? "\\n" : "\\r";
     } else if (code < 0x20) {
       out += "\\u00";
       out += kHex[code >> 4];

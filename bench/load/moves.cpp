@@ -31,7 +31,7 @@ struct Called {
   double ms = 0;
 };
 
-/// The call runs on a thread of its own while the sessions are listened to.
+/// The call runs on a thread of its own while the sessions are listened to; it is the window.
 Called call_meanwhile(TickingFleet& fleet, const Options& options, const std::string& target,
                       const Json& body) {
   Called called;
@@ -50,6 +50,7 @@ Called call_meanwhile(TickingFleet& fleet, const Options& options, const std::st
   });
   fleet.loop().run_until([&] { return over.load(); }, Millis(600'000));
   caller.join();
+  fleet.close_window();
   if (!error.empty()) throw Unable(error);
   return called;
 }
@@ -167,7 +168,7 @@ Json flip(const Options& options) {
     total_us.push_back(called.ms * 1000);
     const Json& result = called.answer.at("flip");
     service_us.push_back(result.value("duration_ms", 0.0) * 1000);
-    if (!result.value("good", false) || result.value("moved", 0U) != fleet.size())
+    if (!result.value("good", false) || result.value("moved", 0U) < fleet.size())
       wrong = "flip: " + result.dump().substr(0, 500);
   }
   fleet.wait_lines(2);
@@ -179,7 +180,9 @@ Json flip(const Options& options) {
   out["count"] = total_us.size();
   put_pauses(out, "total", total_us);
   put_pauses(out, "service_says", service_us);
-  put_pauses(out, "pause", pauses);
+  // A flip may be over before anybody has something to print.
+  if (!pauses.empty()) put_pauses(out, "pause", pauses);
+  out["pauses"] = pauses.size();
   put_pauses(out, "baseline", before);
   fleet.end();
   return out;

@@ -60,7 +60,8 @@ void add_options(CLI::App& app, Options& o, std::string& url, std::string& http,
   app.add_option("--floods", o.floods, "echo: flooding sessions beside it");
   app.add_option("--echo", echo, "program or tty")->check(CLI::IsMember({"program", "tty"}));
   app.add_option("--seconds", o.seconds, "idle: how long its CPU time is watched");
-  app.add_option("--tick-ms", o.tick_ms, "flip, handover, recovery: a line of each session every");
+  app.add_option("--tick-ms", o.tick_ms,
+                 "flip, handover, recovery: a line of each session every; default by their number");
   app.add_option("--frame-bytes", o.frame_bytes, "frames: payload of each");
   app.add_option("--patience", o.patience_s, "Seconds without progress that are the end");
   app.add_option("--shell", o.shell, "limit-spawn: what is started");

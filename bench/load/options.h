@@ -50,7 +50,7 @@ struct Options {
   unsigned floods = 0;
   bool tty_echo = false;
   unsigned seconds = 5;
-  unsigned tick_ms = 100;
+  std::optional<unsigned> tick_ms;
   unsigned frame_bytes = 8192;
   unsigned patience_s = 30;  ///< Without any progress.
   std::string shell = "/bin/sh";

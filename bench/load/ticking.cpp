@@ -16,6 +16,11 @@ std::uint64_t now_ns() {
       std::chrono::nanoseconds(Clock::now().time_since_epoch()).count());
 }
 
+/// A few thousand lines a second in all: more, and it would be a measurement of those.
+unsigned tick_ms(const Options& options) {
+  return options.tick_ms.value_or(std::max(50U, options.sessions_or(100) / 4));
+}
+
 std::uint64_t number_in(std::string_view text) {
   std::uint64_t value = UINT64_MAX;
   std::from_chars(text.data(), text.data() + text.size(), value);
@@ -49,7 +54,7 @@ void TickReader::line(std::string_view text) {
     return;
   }
   ++lines_;
-  if (printed_ns < window_from_ns_) return;
+  if (printed_ns < window_from_ns_ || printed_ns > window_to_ns_) return;
   const double us = static_cast<double>(now_ns() - printed_ns) / 1000;
   window_.worst_us = std::max(window_.worst_us, us);
   ++window_.lines;
@@ -58,10 +63,13 @@ void TickReader::line(std::string_view text) {
 void TickReader::open_window() {
   window_ = {};
   window_from_ns_ = now_ns();
+  window_to_ns_ = UINT64_MAX;
 }
 
+void TickReader::close_window() { window_to_ns_ = now_ns(); }
+
 TickingFleet::TickingFleet(const Options& options) : options_(options) {
-  const std::string command = source_command("tick --ms=" + std::to_string(options.tick_ms));
+  const std::string command = source_command("tick --ms=" + std::to_string(tick_ms(options)));
   for (unsigned i = 0; i < options.sessions_or(100); ++i) {
     terminals_.push_back(
         std::make_unique<Terminal>(loop_, options, session_name(options, i), command));
@@ -95,6 +103,10 @@ void TickingFleet::open_window() {
   for (const auto& one : readers_) one->open_window();
 }
 
+void TickingFleet::close_window() {
+  for (const auto& one : readers_) one->close_window();
+}
+
 void TickingFleet::wait_lines(std::uint64_t lines) {
   std::vector<std::uint64_t> until;
   for (const auto& one : readers_) until.push_back(one->lines() + lines);
@@ -109,7 +121,8 @@ void TickingFleet::wait_lines(std::uint64_t lines) {
 
 std::vector<double> TickingFleet::worst_us() const {
   std::vector<double> out;
-  for (const auto& one : readers_) out.push_back(one->window().worst_us);
+  for (const auto& one : readers_)
+    if (one->window().lines > 0) out.push_back(one->window().worst_us);
   return out;
 }
 

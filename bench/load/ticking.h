@@ -14,7 +14,7 @@ namespace term::bench {
 /// One session's lines. Bytes may be cut anywhere, between connections too.
 class TickReader {
  public:
-  /// The worst and all latencies since the window was opened.
+  /// Of the lines printed while it was open.
   struct Window {
     double worst_us = 0;
     std::uint64_t lines = 0;
@@ -24,8 +24,9 @@ class TickReader {
   std::uint64_t received() const { return received_; }  ///< Bytes, of all kinds.
   std::uint64_t lines() const { return lines_; }
   const std::optional<std::string>& wrong() const { return wrong_; }
-  /// Lines printed from now on count.
+  /// Lines printed from now on count, until it is closed.
   void open_window();
+  void close_window();
   const Window& window() const { return window_; }
 
  private:
@@ -35,6 +36,7 @@ class TickReader {
   std::uint64_t received_ = 0;
   std::uint64_t lines_ = 0;
   std::uint64_t window_from_ns_ = 0;
+  std::uint64_t window_to_ns_ = UINT64_MAX;
   Window window_;
   std::optional<std::string> wrong_;
 };
@@ -52,9 +54,10 @@ class TickingFleet {
   /// The next byte that session lacks (native).
   std::uint64_t offset(std::size_t number) const;
   void open_window();
+  void close_window();
   /// Until each session printed `lines` more; Unable if one does not.
   void wait_lines(std::uint64_t lines);
-  /// Of each session the worst latency of a line printed in the window.
+  /// Of each session that printed in the window its worst latency.
   std::vector<double> worst_us() const;
   std::optional<std::string> wrong() const;
   void end() { end_all(loop_, terminals_); }

@@ -62,6 +62,7 @@ void WsClient::connect(unsigned short port, const std::string& target,
   to.sin_port = htons(port);
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   open_ = told_ = fragmented_ = false;
+  send_error_ = 0;
   begin_ = end_ = out_sent_ = 0;
   const std::string protocol =
       subprotocol.empty() ? "" : "Sec-WebSocket-Protocol: " + subprotocol + "\r\n";
@@ -107,7 +108,10 @@ void WsClient::flush() {
   while (unsent() > 0) {
     const ssize_t n = ::send(fd_, out_.data() + out_sent_, unsent(), MSG_NOSIGNAL);
     if (n < 0 && (errno == EAGAIN || errno == ENOTCONN)) break;
-    if (n < 0) return;  // The read side hears of it, after what was sent before.
+    if (n < 0) {
+      send_error_ = errno;  // The read side comes to the end, after what was sent to us before.
+      return;
+    }
     out_sent_ += static_cast<std::size_t>(n);
   }
   if (unsent() == 0) {
@@ -127,8 +131,10 @@ void WsClient::read() {
   if (end_ == in_.size()) in_.resize(in_.size() * 2);
   const ssize_t n = ::recv(fd_, in_.data() + end_, in_.size() - end_, 0);
   if (n < 0 && errno == EAGAIN) return;
-  if (n <= 0)
-    return end(kAbnormal, n == 0 ? "end of stream" : std::generic_category().message(errno));
+  if (n <= 0) {
+    const int error = n < 0 ? errno : send_error_;
+    return end(kAbnormal, error == 0 ? "end of stream" : std::generic_category().message(error));
+  }
   end_ += static_cast<std::size_t>(n);
   reading_ = true;
   parse();

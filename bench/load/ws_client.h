@@ -61,7 +61,8 @@ class WsClient final : EventLoop::Handler {
   Listener& listener_;
   int fd_ = -1;
   bool open_ = false;
-  bool told_ = false;     ///< closed() was called.
+  bool told_ = false;  ///< closed() was called.
+  int send_error_ = 0;
   bool reading_ = false;  ///< In parse(): end() must leave the buffer alone.
   std::uint32_t watched_ = 0;
   std::vector<char> in_;  ///< Received is [begin_, end_).
