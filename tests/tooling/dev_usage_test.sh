@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What ./dev answers without building anything: usage, unknown commands, what is still to come.
+# What ./dev answers without building anything: usage, unknown commands, options of the bench.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 failures=0
@@ -23,8 +23,10 @@ for command in setup build start stop restart status test test:asan test:tsan te
 done
 expect 2 "no command 'nonsense'" ./dev nonsense
 expect 2 'which command?' ./dev
-expect 2 'later release' ./dev bench
-expect 2 'later release' ./dev bench
+expect 2 "no option '--nonsense'" ./dev bench --nonsense
+expect 2 '--only=nonsense names no series' ./dev bench --only=nonsense
+expect 2 'write ttyd:PATH' ./dev bench --peer=nonsense:/bin/true
+expect 0 'bulk-raw: ' ./dev bench --list
 expect 2 "no preset 'nonsense'" ./dev build nonsense
 expect 2 "setup takes" ./dev setup nonsense
 expect 2 "lint takes" ./dev lint nonsense

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034
-# Debian packages: what building and running needs, what the tests add, what the lint adds.
+# Debian packages: what building and running needs, what the tests, the bench and the lint add.
 # Sourced by ./dev; installs only what dpkg says is missing, in one apt call.
 
 run_packages=(ca-certificates ccache clang-19 cmake libboost1.81-dev libcli11-dev libhiredis-dev libpqxx-dev
@@ -7,6 +7,7 @@ run_packages=(ca-certificates ccache clang-19 cmake libboost1.81-dev libcli11-de
   pkg-config zlib1g-dev)
 test_packages=(chromium curl fonts-dejavu-core htop jq less libclang-rt-19-dev libgmock-dev libgtest-dev
   librapidcheck-dev net-tools postgresql procps redis-server vim-tiny)
+bench_packages=(libbenchmark-dev python3-terminado websocketd)
 lint_packages=(clang-format-19)
 tidy_packages=(clang-tidy-19 clang-tools-19 git)
 

@@ -1,0 +1,58 @@
+// What a session costs of everything that a machine has only so much of: descriptors, threads, memory
+// of our processes, of the shell, and of the kernel. The figures of docs/scale.md.
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { until } from './servers.mjs';
+import { open, option } from './viewer.mjs';
+
+const field = (text, name) => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(text)?.[1] ?? Number.NaN);
+const pssKib = (pid) => field(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'), 'Pss');
+const descriptors = (pid) => readdirSync(`/proc/${pid}/fd`).length;
+const availableKib = () => field(readFileSync('/proc/meminfo', 'utf8'), 'MemAvailable');
+
+function counts(server) {
+  const { pid, holder_pid } = server.info();
+  return {
+    service_fds: descriptors(pid), holder_fds: descriptors(holder_pid), service_kib: pssKib(pid), holder_kib: pssKib(holder_pid),
+    threads: field(readFileSync(`/proc/${pid}/status`, 'utf8'), 'Threads'), available_kib: availableKib(),
+  };
+}
+
+function shellsOf(holder) {
+  return readFileSync(`/proc/${holder}/task/${holder}/children`, 'utf8').trim().split(' ').filter(Boolean);
+}
+
+/** By session: what `after` has more than `before`. */
+function each(after, before, sessions, names) {
+  return Object.fromEntries(names.map((name) => [name, (after[name] - before[name]) / sessions]));
+}
+
+/**
+ * `sessions` shells at their first prompt: first attached, then with their viewers gone. The kernel's
+ * share is what the machine lost of its available memory and no process says it has.
+ */
+export async function footprint(place, series, server) {
+  const sessions = option(series, 'sessions', 500);
+  const before = counts(server);
+  const viewers = await open(server.url, sessions, (viewer, i) => until(() => viewer.seen.length > 0, `the prompt of session ${i}`));
+  const attached = counts(server);
+  for (const viewer of viewers) viewer.close();
+  await until(() => descriptors(server.info().pid) < attached.service_fds - sessions / 2, 'the end of the connections');
+  const detached = counts(server);
+
+  const shells = shellsOf(server.info().holder_pid);
+  const shell_kib = shells.reduce((sum, pid) => sum + pssKib(pid), 0) / shells.length;
+  const names = ['service_fds', 'holder_fds', 'service_kib', 'holder_kib'];
+  const alone = each(detached, before, sessions, names);
+  const watched = each(attached, before, sessions, names);
+  const machine_kib = (before.available_kib - detached.available_kib) / sessions;
+  const kept = shells.filter((pid) => readlinkSync(`/proc/${pid}/fd/0`).startsWith('/dev/pts/')).length;
+  return {
+    work: 'footprint', dialect: 'native', value: watched.service_fds + watched.holder_fds, unit: 'descriptors', count: sessions,
+    exact: kept === sessions, ...(kept === sessions ? {} : { wrong: `${kept} of ${sessions} shells have a PTY` }),
+    service_fds_detached: alone.service_fds, service_fds_attached: watched.service_fds, holder_fds: alone.holder_fds,
+    service_kib_detached: alone.service_kib, service_kib_attached: watched.service_kib, holder_kib: alone.holder_kib,
+    service_fds_fixed: before.service_fds, holder_fds_fixed: before.holder_fds, service_kib_fixed: before.service_kib,
+    holder_kib_fixed: before.holder_kib, threads: attached.threads, shell_kib, machine_kib,
+    kernel_kib: machine_kib - shell_kib - alone.service_kib - alone.holder_kib,
+  };
+}
