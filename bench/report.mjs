@@ -21,7 +21,8 @@ export function goalCells(line) {
   const limit = line.other && isLimit(line.other.contender);
   const figure = line.figure ? range(line.figure) : '-';
   const verdict = line.wrong ? `${line.verdict} (wrong bytes)` : line.missing ? `${line.verdict}: no ${line.missing}` : line.verdict;
-  return [line.title, ours, limit ? '' : other, limit ? other : '', line.absolute ? '' : figure, line.goal && line.absolute ? `${line.goal} ${line.unit.split(' ')[0]}` : line.goal, verdict];
+  const few = line.figure?.runs < 3 && line.goal ? `, of ${line.figure.runs} run${line.figure.runs === 1 ? '' : 's'}` : '';
+  return [line.title, ours, limit ? '' : other, limit ? other : '', line.absolute ? '' : figure, line.goal && line.absolute ? `${line.goal} ${line.unit.split(' ')[0]}` : line.goal, verdict + few];
 }
 
 export const kGoalHeads = ['work', 'ours', 'peer', 'limit', 'ratio', 'goal', ''];
