@@ -24,9 +24,9 @@ export const kSeries = [
     args: ['--mib=256'], contenders: ['client'], quick: { rounds: 2 },
   },
   {
-    id: 'bulk-raw', work: 'bulk', title: 'bulk output, raw PTY', rounds: 7, args: ['--mib=32', '--content=plain', '--pty=raw'],
+    id: 'bulk-raw', work: 'bulk', title: 'bulk output, raw PTY', rounds: 7, args: ['--mib=64', '--content=plain', '--pty=raw'],
     contenders: ['limit-pty-read', 'limit-pty-tcp', ...kOurs, 'ours@legacy:native', ...kTerminals, 'websocketd'],
-    quick: { rounds: 3, args: ['--mib=16', '--content=plain', '--pty=raw'] },
+    quick: { rounds: 3, args: ['--mib=24', '--content=plain', '--pty=raw'] },
   },
   {
     id: 'bulk-cooked', work: 'bulk', title: 'bulk output, cooked PTY', rounds: 5, args: ['--mib=24', '--content=plain', '--pty=cooked'],

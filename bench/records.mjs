@@ -8,6 +8,8 @@ import { lost } from './statistics.mjs';
 
 const kBegin = '<!-- bench:begin, written by ./dev bench -->';
 const kEnd = '<!-- bench:end -->';
+/** Below it nobody knows the spread. */
+const kEnoughRuns = 3;
 
 /** The newest record of a directory, or undefined. Names begin with the time, so they sort. */
 export function latest(dir) {
@@ -65,12 +67,13 @@ export function compared(now, before) {
     const timeless = /^(KiB|×)/.test(line.unit) && sameWork(now, before, line.series);
     if (line.absolute && !timeless) continue;
     const goal = line.better === 'more' ? { at_least: 0 } : { at_most: 0 };
-    rows.push({ id: line.id, title: line.title, now: line.figure, before: then.figure, wrong: line.wrong, lost: line.wrong || lost(line.figure, then.figure, goal) });
+    const few = Math.min(line.figure.runs, then.figure.runs) < kEnoughRuns;
+    rows.push({ id: line.id, title: line.title, now: line.figure, before: then.figure, wrong: line.wrong, few, lost: line.wrong || (!few && lost(line.figure, then.figure, goal)) });
   }
   return rows;
 }
 
 export function comparisonCells(row) {
   const range = ({ value, low, high }) => `${number(value)} [${number(low)}-${number(high)}]`;
-  return [row.id, row.title, range(row.before), range(row.now), row.wrong ? 'WRONG BYTES' : row.lost ? 'LOST' : 'kept'];
+  return [row.id, row.title, range(row.before), range(row.now), row.wrong ? 'WRONG BYTES' : row.lost ? 'LOST' : row.few ? 'too few runs to tell' : 'kept'];
 }

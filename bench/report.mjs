@@ -21,7 +21,8 @@ export function goalCells(line) {
   const limit = line.other && isLimit(line.other.contender);
   const figure = line.figure ? range(line.figure) : '-';
   const verdict = line.wrong ? `${line.verdict} (wrong bytes)` : line.missing ? `${line.verdict}: no ${line.missing}` : line.verdict;
-  return [line.title, ours, limit ? '' : other, limit ? other : '', line.absolute ? '' : figure, line.goal && line.absolute ? `${line.goal} ${line.unit.split(' ')[0]}` : line.goal, verdict];
+  const few = line.figure?.runs < 3 && line.goal ? `, of ${line.figure.runs} run${line.figure.runs === 1 ? '' : 's'}` : '';
+  return [line.title, ours, limit ? '' : other, limit ? other : '', line.absolute ? '' : figure, line.goal && line.absolute ? `${line.goal} ${line.unit.split(' ')[0]}` : line.goal, verdict + few];
 }
 
 export const kGoalHeads = ['work', 'ours', 'peer', 'limit', 'ratio', 'goal', ''];
@@ -83,6 +84,8 @@ export function heading(record) {
   ];
 }
 
+const how = ({ args, rounds }) => [...args, rounds === 1 ? 'once' : `${rounds} rounds`].join(', ');
+
 /** Met, missed, undecided and not measured, in numbers. */
 export function totals(lines) {
   const count = (verdict) => lines.filter((line) => line.verdict === verdict).length;
@@ -91,9 +94,10 @@ export function totals(lines) {
 
 export function terminalReport(record) {
   const parts = [heading(record).join('\n'), table(kGoalHeads, record.lines.map(goalCells)), totals(record.lines)];
-  for (const { id, title, args, rounds } of record.series) {
+  for (const series of record.series) {
+    const { id, title } = series;
     const { heads, rows } = seriesCells(record.results[id]);
-    parts.push(`${id}: ${title}; ${args.join(' ')}, ${rounds} rounds\n${table(heads, rows)}`);
+    parts.push(`${id}: ${title}; ${how(series)}\n${table(heads, rows)}`);
   }
   if (record.notes.length) parts.push(`Notes\n${record.notes.map((note) => `- ${note}`).join('\n')}`);
   return parts.join('\n\n');
@@ -104,9 +108,10 @@ export function markdownReport(record, chart) {
   const parts = [heading(record).map((line) => `- ${line}`).join('\n')];
   if (chart) parts.push(`![Ours beside the peers](${chart})`);
   parts.push(markdownTable(kGoalHeads, record.lines.map(goalCells).map(escape)), `${totals(record.lines)}.`);
-  for (const { id, title, args, rounds } of record.series) {
+  for (const series of record.series) {
+    const { id, title } = series;
     const { heads, rows } = seriesCells(record.results[id]);
-    parts.push(`### ${title[0].toUpperCase()}${title.slice(1)} (\`${id}\`)`, `\`${args.join(' ')}\`, ${rounds} rounds`, markdownTable(heads, rows.map(escape)));
+    parts.push(`### ${title[0].toUpperCase()}${title.slice(1)} (\`${id}\`)`, how(series), markdownTable(heads, rows.map(escape)));
   }
   if (record.notes.length) parts.push('### Notes', record.notes.map((note) => `- ${note}`).join('\n'));
   return parts.join('\n\n');

@@ -47,14 +47,14 @@ export function option(series, name, otherwise) {
   return given ? Number(given.slice(name.length + 3)) : otherwise;
 }
 
-/** `count` sessions, a few at a time; `each` is given each viewer and its number. */
-export async function open(base, count, each) {
+/** `count` sessions called `name`-0 and so on, a few at a time; `each` is given each viewer and its number. */
+export async function open(base, count, each, name = 'bench') {
   const viewers = new Array(count);
   let next = 0;
   async function worker() {
     while (next < count) {
       const i = next++;
-      viewers[i] = await new Viewer(base, `bench-${i}`).ready;
+      viewers[i] = await new Viewer(base, `${name}-${i}`).ready;
       await each?.(viewers[i], i);
     }
   }

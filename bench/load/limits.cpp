@@ -1,10 +1,12 @@
 // The bare operations, in as few threads as can do them: what no server can be faster than.
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -69,6 +71,23 @@ Json ping_pong(const Options& options, int fd) {
   return out;
 }
 
+/// As much as a pty has goes out at once, until the other end is gone: a pty gives 4 KiB at a time,
+/// and a send for each would be slower than a server has to be.
+void carry(int pty, int tcp) {
+  ::fcntl(pty, F_SETFL, O_NONBLOCK);
+  std::array<pollfd, 2> ends{pollfd{.fd = pty, .events = POLLIN, .revents = 0},
+                             pollfd{.fd = tcp, .events = POLLIN, .revents = 0}};
+  std::vector<char> piece(kRead);
+  while (::poll(ends.data(), ends.size(), -1) > 0 && ends[1].revents == 0) {
+    std::size_t held = 0;
+    ssize_t n = 0;
+    while (held < piece.size() && (n = ::read(pty, piece.data() + held, piece.size() - held)) > 0)
+      held += static_cast<std::size_t>(n);
+    const bool over = n <= 0 && errno != EAGAIN;
+    if (!write_all(tcp, {piece.data(), held}) || over) return;
+  }
+}
+
 /// What comes from either goes to the other, in one thread, until one ends.
 void relay(int one, int other) {
   std::array<pollfd, 2> ends{pollfd{.fd = one, .events = POLLIN, .revents = 0},
@@ -93,10 +112,10 @@ Json limit_pty_read(const Options& options) {
 Json limit_pty_tcp(const Options& options) {
   const PtyChild child = printing(options);
   const TcpPair tcp;
-  std::thread server([&] { relay(child.fd(), tcp.server); });
+  std::thread server([&] { carry(child.fd(), tcp.server); });
   Json out;
   try {
-    out = receive(options, tcp.client, [&] { write_all(tcp.client, "go\n"); });
+    out = receive(options, tcp.client, [&] { write_all(child.fd(), "go\n"); });
   } catch (...) {
     ::shutdown(tcp.client, SHUT_RDWR);
     server.join();

@@ -153,8 +153,17 @@ test('the check compares ratios, never times, and finds a loss beyond the spread
   const rows = compared(record({ results: slower, lines: judge(slower) }), record());
   assert.ok(rows.find(({ id }) => id === 'bulk-ttyd').lost);
   assert.ok(compared(record(), record()).every((row) => !row.lost));
-  const time = { id: 't', series: 's', unit: 'ms', goal: '≤ 1', better: 'less', absolute: true, figure: { low: 9, value: 9, high: 9 } };
+  const time = { id: 't', series: 's', unit: 'ms', goal: '≤ 1', better: 'less', absolute: true, figure: { low: 9, value: 9, high: 9, runs: 5 } };
   assert.deepEqual(compared(record({ lines: [time] }), record({ lines: [{ ...time, figure: { low: 1, value: 1, high: 1 } }] })), []);
+});
+
+test('one or two runs have no spread: the check does not judge them, and the table says so', () => {
+  const once = results();
+  once['bulk-raw'] = { 'ours:native': rounds(50), ttyd: rounds(50) };
+  const now = record({ results: once, lines: judge(once) });
+  const row = compared(now, record()).find(({ id }) => id === 'bulk-ttyd');
+  assert.ok(row.few && !row.lost);
+  assert.equal(goalCells(lineOf(now.lines, 'bulk-ttyd')).at(-1), 'missed, of 1 run');
 });
 
 test('unknown arguments are refused by name', () => {
