@@ -53,11 +53,11 @@ export const kSeries = [
     contenders: ['ours:native', 'ours@legacy:native', 'ttyd', 'node'], quick: { rounds: 3, args: ['--count=100', '--floods=8'] },
   },
   {
-    id: 'interrupt', work: 'interrupt', title: 'Ctrl-C under yes, to silence', rounds: 3, args: ['--count=30'],
+    id: 'interrupt', work: 'interrupt', title: 'Ctrl-C under yes, to silence', rounds: 3, args: ['--count=20'],
     contenders: ['ours:native', 'ours:raw', 'ours:legacy', 'ttyd', 'node'], quick: { rounds: 2, args: ['--count=8'] },
   },
   {
-    id: 'paste', work: 'paste', title: 'paste of 9 MiB in one message', rounds: 3, args: ['--mib=9'], fresh: true,
+    id: 'paste', work: 'paste', title: 'paste of 9 MiB in one message', rounds: 2, args: ['--mib=9', '--patience=10'], fresh: true,
     contenders: [...kOurs, ...kTerminals], quick: null,
   },
   {
@@ -83,7 +83,7 @@ export const kSeries = [
   },
   {
     id: 'create', work: 'create', title: 'sessions created', rounds: 5, args: ['--count=300'], fresh: true,
-    contenders: ['limit-spawn', 'ours:native', 'ours@legacy:native', 'ttyd', 'node', 'terminado'],
+    contenders: ['limit-spawn', 'ours:native', 'ours@legacy:native', 'ttyd', 'node'],
     quick: { rounds: 3, args: ['--count=100'] },
   },
   {
