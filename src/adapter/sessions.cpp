@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 namespace term::adapter {
 
 namespace {
@@ -315,6 +317,19 @@ void Sessions::pass_commands() {
   }
 }
 
+/// Whether there is anything to put down that note() was not called for: whatever goes on in a
+/// session shows in its output or in the time of its last activity. To be sure, now and then
+/// anyway.
+bool Sessions::moved(Entry& entry, const SessionRecord& record) const {
+  constexpr unsigned kAnywayAfter = 15;
+  std::size_t now = entry.session->ring().next() * 2 + (flags_->dual_write_on() ? 1 : 0);
+  for (const WallTime time : {record.last_activity, record.updated_at})
+    now = now * 31 + static_cast<std::size_t>(time.time_since_epoch().count());
+  if (std::exchange(entry.looked, now) == now && ++entry.unmoved < kAnywayAfter) return false;
+  entry.unmoved = 0;
+  return true;
+}
+
 void Sessions::look_after() {
   auto it = sessions_.upper_bound(last_looked_at_);
   for (std::size_t n = 0; n < kLookedAtPerTick && !sessions_.empty(); ++n, ++it) {
@@ -335,7 +350,7 @@ void Sessions::look_after() {
     const std::string path = working_directory(session.pid());
     if (record && !path.empty() && path != record->current_path)
       (void)session.sessions().set_current_path(session.id(), path);
-    note(session);
+    if (record && moved(entry, *record)) note(session);
     if (on_route_) on_route_(session.id(), session.owners());
   }
 }

@@ -159,6 +159,8 @@ class Sessions {
     bool by_itself = false;            ///< The shell ended it, not we.
     std::optional<WallTime> ended_at;  ///< Draining to its viewers since.
     ShellSample sample;
+    std::size_t looked = 0;        ///< Hash of what moved when it was noted last in passing.
+    unsigned unmoved = 0;          ///< How often in a row it had not.
     std::size_t stored_books = 0;  ///< Hash of those that the store got last.
     Offset stored_upto = 0;        ///< Output that the store has; 0 at first: none.
     WallTime stored_at{};          ///< When it got output last.
@@ -174,6 +176,7 @@ class Sessions {
   /// Puts down what the next service must know of it. Called whenever that changes; what changes
   /// with each byte is put down by tick() alone.
   void note(const Session& session);
+  bool moved(Entry& entry, const SessionRecord& record) const;
   void store_books(Entry& entry, const Books& books, const std::string& text);
   /// Output of some sessions that printed, oldest turn first, and projects that changed.
   void store_some();

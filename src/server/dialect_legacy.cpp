@@ -7,6 +7,7 @@
 #include "server/dialect.h"
 #include "server/json_read.h"
 #include "session/json_fields.h"
+#include "session/json_text.h"
 #include "session/snapshot_json.h"
 #include "session/utf8.h"
 
@@ -203,9 +204,12 @@ class LegacyDialect final : public Dialect {
         {.text = true, .payload = message.dump(-1, ' ', false, Json::error_handler_t::replace)});
   }
   Frame stream(const std::string& text) const {
-    Json json{{"type", "stream"}, {"data", text}};
-    if (!focused_) json["unfocused"] = true;
-    return {.text = true, .payload = json.dump(-1, ' ', false, Json::error_handler_t::replace)};
+    Frame frame{.text = true, .payload = "{\"data\":"};
+    append_json_string(frame.payload, text);
+    frame.payload += ",\"type\":\"stream\"";
+    if (!focused_) frame.payload += ",\"unfocused\":true";
+    frame.payload += '}';
+    return frame;
   }
 
   Utf8Stream utf8_;

@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <mutex>
 #include <system_error>
@@ -58,7 +59,11 @@ class SqliteConnection final : public Connection {
     return script(kSetUp);
   }
 
-  Result<Rows> query(const std::string& sql, const std::vector<Value>& values) override {
+  Result<Rows> query(const std::string& with_places, const std::vector<Value>& values) override {
+    // `$7` is a name to SQLite, looked for among all others; `?7` is a number. Values are never
+    // text of the statement, so a `$` is a place.
+    std::string sql = with_places;
+    std::ranges::replace(sql, '$', '?');
     sqlite3_stmt* prepared = nullptr;
     if (::sqlite3_prepare_v2(database_.get(), sql.c_str(), -1, &prepared, nullptr) != SQLITE_OK)
       return failure(database_.get());
