@@ -9,7 +9,7 @@
 #include <random>
 #include <thread>
 
-#include "store/pending.h"
+#include "store/pending_file.h"
 
 namespace term::store {
 
@@ -35,7 +35,10 @@ std::string random_prefix() {
 }  // namespace
 
 struct Writer::Impl {
-  explicit Impl(Setup given) : setup(std::move(given)), audit_prefix(random_prefix()) {
+  explicit Impl(Setup given)
+      : setup(std::move(given)),
+        audit_prefix(random_prefix()),
+        files(setup.keep_in, setup.database) {
     state.reason = "not open yet";
     state.unavailable_since = setup.clock();
   }
@@ -51,11 +54,17 @@ struct Writer::Impl {
   void succeeded();
   void failed(const Error& why);
   void count(Pending& from);
+  /// What an earlier process left comes before `work`, once nobody else has the database.
+  void take_left(const Result<void>& opened, Pending& work);
+  /// At the end: what could not be written.
+  void keep();
   bool stopping() const { return stop_at.has_value(); }
   bool out_of_time() const { return stop_at && Steady::now() >= *stop_at; }
 
   const Setup setup;
   const std::string audit_prefix;
+  PendingFiles files;  ///< The thread's.
+  bool left_taken = false;
 
   mutable std::mutex mutex;
   std::condition_variable wake;  ///< For the thread.
@@ -104,10 +113,7 @@ void Writer::Impl::run() {
     if (stopping() && !state.available && !out_of_time())
       wake.wait_until(lock, std::min(*stop_at, Steady::now() + kFirstPause));
   }
-  state.lost += pending.sessions() + pending.rows();
-  if (!pending.empty())
-    spdlog::error("store.stop ERROR {} rows are not written: {}",
-                  pending.sessions() + pending.rows(), state.reason);
+  if (!pending.empty()) keep();
   auto questions = std::exchange(asked, {});
   lock.unlock();
   for (const Work& work : questions) work(Error{Errc::store_unavailable, "the service stops"});
@@ -128,8 +134,10 @@ void Writer::Impl::round(std::unique_lock<std::mutex>& lock) {
   batch_began = Steady::now();
   lock.unlock();
   auto result = store ? Result<void>{} : open();
+  if (!left_taken && files.enabled()) take_left(result, work);
   if (result && work.empty() && !state.available) result = probe();
   if (result) result = write_all(work);
+  if (result) files.discard();
   lock.lock();
   in_flight_sessions = in_flight_bytes = in_flight_rows = 0;
   batch_began.reset();
@@ -151,6 +159,30 @@ void Writer::Impl::round(std::unique_lock<std::mutex>& lock) {
   }
   lock.lock();
   done.notify_all();
+}
+
+void Writer::Impl::take_left(const Result<void>& opened, Pending& work) {
+  if (!opened && opened.error().code == Errc::busy) return;
+  left_taken = true;
+  Pending all = files.load();
+  all.add(std::move(work));
+  work = std::move(all);
+}
+
+void Writer::Impl::keep() {
+  const std::size_t rows = pending.sessions() + pending.rows();
+  const auto file = files.enabled()
+                        ? files.save(std::exchange(pending, {}), setup.clock())
+                        : Result<std::filesystem::path>(Error{Errc::os_error, "nowhere to keep"});
+  if (file) {
+    state.kept += rows;
+    files.discard();
+    spdlog::warn("store.stop rows={} file={} why=\"{}\"", rows, file->string(), state.reason);
+    return;
+  }
+  state.lost += rows;
+  spdlog::error("store.stop ERROR {} rows are not written: {}; and not kept: {}", rows,
+                state.reason, file.error().detail);
 }
 
 Result<void> Writer::Impl::open() {
@@ -304,7 +336,7 @@ bool Writer::flush(Millis limit) {
     return impl_->written_round >= number || nothing || impl_->finished;
   });
   --impl_->flushing;
-  return written && !(impl_->finished && impl_->state.lost > 0);
+  return written && !(impl_->finished && impl_->state.lost + impl_->state.kept > 0);
 }
 
 void Writer::stop(Millis limit) {
