@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <iterator>
 #include <mutex>
 #include <random>
 #include <thread>
@@ -23,6 +24,8 @@ constexpr Millis kLongestPause{5000};
 constexpr Millis kGather{20};
 constexpr std::size_t kBatchBytes = 16 * 1024 * 1024;
 constexpr std::size_t kScrollbackWaits = 64 * 1024 * 1024;
+/// Right after a hand-over the process before us still writes; who asks then waits so long for it.
+constexpr std::chrono::seconds kPatience{5};
 /// A database that takes longer over a batch is as good as none.
 constexpr std::chrono::seconds kSlow{10};
 
@@ -58,6 +61,7 @@ struct Writer::Impl {
   void take_left(const Result<void>& opened, Pending& work);
   /// At the end: what could not be written.
   void keep();
+  bool patient() const { return busy_until && Steady::now() < *busy_until && !stopping(); }
   bool stopping() const { return stop_at.has_value(); }
   bool out_of_time() const { return stop_at && Steady::now() >= *stop_at; }
 
@@ -80,6 +84,7 @@ struct Writer::Impl {
   std::size_t in_flight_rows = 0;
   std::optional<Steady::time_point> batch_began;
   Steady::time_point retry_at{};
+  std::optional<Steady::time_point> busy_until;  ///< Set while another process has the database.
   Millis pause = kFirstPause;
   std::optional<Steady::time_point> stop_at;
   std::uint64_t audited = 0;
@@ -98,7 +103,9 @@ void Writer::Impl::run() {
     }
     if (!stopping() && Steady::now() < retry_at) {
       // Whoever asks now is told what is known.
-      for (auto questions = std::exchange(asked, {}); const Work& work : questions) {
+      std::vector<Work> questions;
+      if (!patient()) questions.swap(asked);
+      for (const Work& work : questions) {
         const Error why{Errc::store_unavailable, state.reason};
         lock.unlock();
         work(why);
@@ -148,6 +155,15 @@ void Writer::Impl::round(std::unique_lock<std::mutex>& lock) {
     work.add(std::exchange(pending, {}));
     pending = std::move(work);
     failed(result.error());
+  }
+  if (result || result.error().code != Errc::busy)
+    busy_until.reset();
+  else if (!busy_until)
+    busy_until = Steady::now() + kPatience;
+  if (!result && patient()) {
+    questions.insert(questions.end(), std::make_move_iterator(asked.begin()),
+                     std::make_move_iterator(asked.end()));
+    asked = std::exchange(questions, {});
   }
   count(pending);
   lock.unlock();

@@ -120,7 +120,7 @@ test('a procedure that is killed is run again, and all is right', async () => {
       for (const call of calls) {
         const { environment } = await tampered(place, `[[ "$*" != *"${call}"* ]] || { ${kKillProcedure}; }`);
         const run = await place.start(tool(name), ['--no-bundle'], environment).ended();
-        assert.equal(run.status, 'SIGKILL', `${name} at ${call}`);
+        assert.equal(run.status, 'SIGKILL', `${name} at ${call}: ${run.output}`);
       }
       const again = await procedure(place, name, options[name]);
       assert.equal(again.status, 0, `${name}: ${again.stderr}`);

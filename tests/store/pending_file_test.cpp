@@ -7,6 +7,7 @@
 #include <atomic>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <thread>
 
 #include "store/databases.h"
@@ -139,9 +140,12 @@ TEST_P(Left, OfTwoProcessesTheSecondWaitsForTheFirstToLeaveItsFile) {
     Writer after(busy);
     after.audit(audit_row(2));
     EXPECT_FALSE(after.flush(300ms));
+    std::promise<bool> answered;
+    after.ask([&](const Result<Store*>& store) { answered.set_value(store.has_value()); });
     before.stop(1ms);
     *first_is_there = false;
     ASSERT_TRUE(after.flush(30s));
+    EXPECT_TRUE(answered.get_future().get()) << "who asked meanwhile was not sent away";
   }
   const auto audit = open()->audit(10);
   ASSERT_EQ(audit->size(), 2U);
