@@ -24,7 +24,7 @@ async function measured(place, args) {
   const tool = new Peak(run.child.pid);
   while (run.status === undefined) await new Promise((resolve) => setTimeout(resolve, 50));
   const figures = { seconds: +((performance.now() - began) / 1000).toFixed(2), service: service.stop(), tool: tool.stop() };
-  assert.equal(run.status, 0, run.output.slice(-2000));
+  assert.equal(run.status, 0, `${run.output.slice(-2000)}\n${place.service.output.split('\n').slice(-5).join('\n')}`);
   return { run, figures };
 }
 async function exported(place, name) {
