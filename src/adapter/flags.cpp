@@ -23,6 +23,13 @@ void merge(PortChoice& into, const PortChoice& from) {
   if (from.telemetry) into.telemetry = from.telemetry;
 }
 
+/// What TERMINAL_LEGACY_MODE must not be talked out of; a rollback under it is no contradiction.
+bool wants_refactored(const FlagChange& change) {
+  return change.refactor == true || change.services.sessions == true ||
+         change.services.streams == true || change.services.telemetry == true ||
+         change.percentage.value_or(0) > 0;
+}
+
 Error refuse(std::string why) { return {Errc::bad_argument, std::move(why)}; }
 
 Result<void> check(const Flags& flags, const FlagChange& change) {
@@ -39,7 +46,7 @@ Result<void> check(const Flags& flags, const FlagChange& change) {
     return refuse("refactored_percentage cannot be narrowed to a project or session");
   if (scoped && !change.refactor && change.services.empty())
     return refuse("project and session need terminal_refactor or services");
-  if (change.changes_engine() && flags.environment.legacy_mode)
+  if (wants_refactored(change) && flags.environment.legacy_mode)
     return Error{Errc::overridden,
                  "TERMINAL_LEGACY_MODE=true (" + flags.environment.legacy_mode_source +
                      ") keeps everything on legacy; unset it and send SIGHUP or restart first"};

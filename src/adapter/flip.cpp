@@ -1,9 +1,9 @@
 #include "adapter/flip.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
+
+#include "session/sha256.h"
 
 namespace term::adapter {
 
@@ -136,16 +136,9 @@ std::string offsets_sha256(const std::vector<MoveResult>& results, bool after) {
   std::string text;
   for (const auto* result : sorted)
     text += result->id + " " + (after ? result->after : result->before) + "\n";
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned length = 0;
-  EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_sha256(), nullptr);
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string hex;
-  for (unsigned i = 0; i < length; ++i) {
-    hex += kHex[digest.at(i) >> 4];
-    hex += kHex[digest.at(i) & 15];
-  }
-  return hex;
+  Sha256 hash;
+  hash.update(text);
+  return hash.hex();
 }
 
 }  // namespace term::adapter

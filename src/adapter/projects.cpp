@@ -63,6 +63,13 @@ Result<void> Projects::join(ProjectRecord stored, Engine engine) {
                   [&](const SessionId& id) { return !std::ranges::count(here->focused, id); });
     if (!here->layout.empty()) stored.layout = here->layout;
     stored.name_counter = std::max(stored.name_counter, here->name_counter);
+    // What was created here counts, whatever the store remembers.
+    auto& creations = stored.recent_creations;
+    creations.insert(creations.end(), here->recent_creations.begin(), here->recent_creations.end());
+    std::ranges::sort(creations);
+    const auto twice = std::ranges::unique(creations);
+    creations.erase(twice.begin(), twice.end());
+    stored.breaker_until = std::max(stored.breaker_until, here->breaker_until);
     engines_.of(engine).sessions->release_project(stored.id);
   } else {
     stored.sessions.clear();

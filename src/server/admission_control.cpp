@@ -10,7 +10,23 @@
 namespace term::server {
 
 namespace {
+
 using Json = nlohmann::json;
+
+/// As admission_json() writes them.
+std::optional<adapter::AdmissionRules> read_rules(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return std::nullopt;
+  adapter::AdmissionRules rules;
+  rules.maintenance = read_bool(json, "maintenance").value_or(false);
+  rules.message = read_string(json, "message").value_or("");
+  rules.eta = read_string(json, "eta").value_or("");
+  rules.percentage = static_cast<int>(read_integer(json, "percentage", 0, 100).value_or(100));
+  rules.who = read_string(json, "who").value_or("");
+  if (auto since = parse_iso_time(read_string(json, "since").value_or(""))) rules.since = *since;
+  return rules;
+}
+
 }  // namespace
 
 AdmissionControl::AdmissionControl(Operations& operations)
@@ -19,16 +35,9 @@ AdmissionControl::AdmissionControl(Operations& operations)
       published_(operations.shards().first().get_executor()) {}
 
 void AdmissionControl::restore(std::string_view text) {
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) return;
-  adapter::AdmissionRules rules;
-  rules.maintenance = read_bool(json, "maintenance").value_or(false);
-  rules.message = read_string(json, "message").value_or("");
-  rules.eta = read_string(json, "eta").value_or("");
-  rules.percentage = static_cast<int>(read_integer(json, "percentage", 0, 100).value_or(100));
-  rules.who = read_string(json, "who").value_or("");
-  if (auto since = parse_iso_time(read_string(json, "since").value_or(""))) rules.since = *since;
-  rules_ = std::make_shared<const adapter::AdmissionRules>(std::move(rules));
+  auto rules = read_rules(text);
+  if (!rules) return;
+  rules_ = std::make_shared<const adapter::AdmissionRules>(std::move(*rules));
   Shards& shards = operations_.shards();
   for (std::size_t i = 0; i < shards.size(); ++i) shards.at(i).admission = rules_;
 }
@@ -46,14 +55,14 @@ net::awaitable<void> AdmissionControl::enable(std::string message, std::string e
   next.eta = std::move(eta);
   next.percentage = 0;
   next.who = std::move(who);
-  co_await publish(std::move(next));
+  co_await change(std::move(next));
 }
 
 net::awaitable<void> AdmissionControl::disable(std::string who) {
   while (publishing_) co_await published_.wait();
   adapter::AdmissionRules next;
   next.who = std::move(who);
-  co_await publish(std::move(next));
+  co_await change(std::move(next));
 }
 
 net::awaitable<void> AdmissionControl::admit_share(int percentage, std::string who) {
@@ -61,12 +70,24 @@ net::awaitable<void> AdmissionControl::admit_share(int percentage, std::string w
   adapter::AdmissionRules next = *rules_;
   next.percentage = percentage;
   next.who = std::move(who);
+  co_await change(std::move(next));
+}
+
+net::awaitable<void> AdmissionControl::adopt(std::string text) {
+  while (publishing_) co_await published_.wait();
+  auto rules = read_rules(text);
+  if (changed_ || !rules || *rules == *rules_) co_return;
+  co_await publish(std::move(*rules));
+}
+
+net::awaitable<void> AdmissionControl::change(adapter::AdmissionRules next) {
+  changed_ = true;
+  next.since = operations_.now();
   co_await publish(std::move(next));
 }
 
 net::awaitable<void> AdmissionControl::publish(adapter::AdmissionRules next) {
   publishing_ = true;
-  next.since = operations_.now();
   const auto before = std::move(rules_);
   const auto now = std::make_shared<const adapter::AdmissionRules>(std::move(next));
   rules_ = now;

@@ -22,6 +22,8 @@ class AdmissionControl {
   /// cannot be read changes nothing.
   void restore(std::string_view text);
   std::string text() const;
+  /// The store gave its rules when the loops ran already: they hold unless somebody set some since.
+  net::awaitable<void> adopt(std::string text);
   /// Called after each change, before anybody is told.
   void on_change(std::function<void()> call) { on_change_ = std::move(call); }
 
@@ -35,6 +37,8 @@ class AdmissionControl {
   net::awaitable<void> admit_share(int percentage, std::string who);
 
  private:
+  /// Through the API, now.
+  net::awaitable<void> change(adapter::AdmissionRules next);
   net::awaitable<void> publish(adapter::AdmissionRules next);
 
   Operations& operations_;
@@ -42,6 +46,7 @@ class AdmissionControl {
   std::function<void()> on_change_;
   Signal published_;
   bool publishing_ = false;
+  bool changed_ = false;  ///< Through the API, since this process started.
 };
 
 /// {maintenance, message, eta, percentage, since, who}; `since` null when nobody ever changed it.

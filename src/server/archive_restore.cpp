@@ -99,8 +99,9 @@ net::awaitable<Result<store::RestoreReport>> Archive::restore(std::shared_ptr<Pi
   auto projects = [&document = **checked](store::Store& store) {
     return store::restore_projects(store, document);
   };
-  const auto put = co_await ask_store(*service_.writer(), std::move(projects));
+  auto put = co_await ask_store(*service_.writer(), std::move(projects));
   if (!put) co_return put.error();
+  co_await service_.books().join(std::move(*put));
   for (std::size_t first = 0; first < (*checked)->sessions.size();) {
     const std::size_t end = store::batch_end(**checked, first);
     report.add(co_await restore_sessions(*checked, first, end, engine));

@@ -19,8 +19,6 @@ constexpr int kVersion = 1;
 constexpr std::array<std::pair<Stage, std::string_view>, 3> kStages{
     {{Stage::upgrade, "upgrade"}, {Stage::waiting, "waiting"}, {Stage::attached, "attached"}}};
 
-Json bytes_json(std::string_view bytes) { return Json::binary({bytes.begin(), bytes.end()}); }
-
 Json window_json(const std::optional<WindowSize>& size) {
   if (!size) return nullptr;
   return {{"cols", size->cols}, {"rows", size->rows}};
@@ -54,14 +52,6 @@ Json news_json(const ViewerNews& news) {
   return json;
 }
 
-void read_bytes(JsonFields& fields, const std::string& key, std::string& out) {
-  const Json* const value = fields.value(key);
-  if (value == nullptr) return;
-  if (!value->is_binary()) return fields.refuse(key, "bytes");
-  const auto& bytes = value->get_binary();
-  out.assign(bytes.begin(), bytes.end());
-}
-
 void read_window(JsonFields& fields, const std::string& key, std::optional<WindowSize>& out) {
   fields.object(key, [&](JsonFields& inner) { inner.window(out.emplace()); });
 }
@@ -73,7 +63,7 @@ void read_size(JsonFields& fields, const std::string& key, std::size_t& out) {
 }
 
 void read_viewer(JsonFields& fields, ViewerState& viewer) {
-  read_bytes(fields, "client", viewer.client);
+  fields.bytes("client", viewer.client);
   std::string role = "writer";
   fields.text("role", role);
   if (role != "writer" && role != "viewer") fields.refuse("role", "writer or viewer");
@@ -89,7 +79,7 @@ void read_viewer(JsonFields& fields, ViewerState& viewer) {
 
 void read_news(JsonFields& fields, ViewerNews& news) {
   read_window(fields, "resized", news.resized);
-  read_bytes(fields, "resizedBy", news.resized_by);
+  fields.bytes("resizedBy", news.resized_by);
   fields.boolean("status", news.status);
   fields.boolean("engine", news.engine);
   fields.array("notices", [&](JsonFields& inner) {
@@ -108,17 +98,17 @@ void read_request(JsonFields& fields, CarriedState& state) {
   fields.array("headers", [&](JsonFields& inner) {
     auto& [name, value] = state.headers.emplace_back();
     inner.text("name", name);
-    read_bytes(inner, "value", value);
+    inner.bytes("value", value);
   });
   fields.text("extensions", state.extensions);
   fields.text("dialect", state.dialect);
   fields.text("dialectState", state.dialect_state);
   fields.text("session", state.session);
   fields.text("project", state.project);
-  read_bytes(fields, "path", state.path);
+  fields.bytes("path", state.path);
   read_window(fields, "size", state.size);
   fields.boolean("create", state.create);
-  read_bytes(fields, "token", state.token);
+  fields.bytes("token", state.token);
 }
 
 void read_stage(JsonFields& fields, CarriedState& state) {
@@ -182,16 +172,16 @@ Result<CarriedState> carried_state_from_cbor(std::string_view bytes) {
   read_stage(fields, state);
   read_request(fields, state);
   if (fields.has("attachWithin")) fields.millis("attachWithin", state.attach_within.emplace());
-  read_bytes(fields, "received", state.received);
-  read_bytes(fields, "unsent", state.unsent);
+  fields.bytes("received", state.received);
+  fields.bytes("unsent", state.unsent);
   fields.array("frames", [&](JsonFields& inner) {
     Frame& frame = state.frames.emplace_back();
     inner.boolean("text", frame.text);
-    read_bytes(inner, "payload", frame.payload);
+    inner.bytes("payload", frame.payload);
   });
   fields.object("viewer", [&](JsonFields& inner) { read_viewer(inner, state.viewer); });
   fields.object("news", [&](JsonFields& inner) { read_news(inner, state.news); });
-  read_bytes(fields, "inputRest", state.input_rest);
+  fields.bytes("inputRest", state.input_rest);
   fields.count("inputNext", state.input_next);
   fields.count("inputTold", state.input_told);
   fields.boolean("suspendedTold", state.suspended_told);

@@ -1,13 +1,13 @@
 #include "server/handover_state.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
 #include "server/handover_channel.h"
 #include "server/json_read.h"
+#include "session/json_fields.h"
+#include "session/sha256.h"
 #include "session/snapshot_json.h"
 
 namespace term::server {
@@ -26,15 +26,6 @@ const Json& array_in(const Json& json, const char* name) {
   return it != json.end() && it->is_array() ? *it : none;
 }
 
-Json bytes_json(std::string_view bytes) { return Json::binary({bytes.begin(), bytes.end()}); }
-
-std::optional<std::string> read_bytes(const Json& entry, const char* name) {
-  const auto it = entry.find(name);
-  if (it == entry.end() || !it->is_binary()) return std::nullopt;
-  const auto& bytes = it->get_binary();
-  return std::string(bytes.begin(), bytes.end());
-}
-
 Result<void> read_books(const Json& json, HandoverState& state) {
   for (const Json& entry : array_in(json, "sessions")) {
     const auto slot = read_integer(entry, "slot", 0, 65535);
@@ -48,12 +39,12 @@ Result<void> read_books(const Json& json, HandoverState& state) {
 Result<void> read_connections(const Json& json, HandoverState& state) {
   for (const Json& entry : array_in(json, "connections")) {
     const auto session = read_string(entry, "session");
-    auto carried = read_bytes(entry, "state");
+    auto carried = bytes_in(entry, "state");
     if (!session || !carried) return wrong("connections must hold {session, state}");
     state.connections.push_back({*session, std::move(*carried)});
   }
   for (const Json& entry : array_in(json, "requests")) {
-    auto received = read_bytes(entry, "received");
+    auto received = bytes_in(entry, "received");
     if (!received) return wrong("requests must hold {received}");
     state.requests.push_back(
         {read_bool(entry, "operator_port").value_or(false), std::move(*received)});
@@ -83,16 +74,9 @@ std::string sha256_of(std::vector<SessionProof> proofs) {
   std::ranges::sort(proofs, {}, &SessionProof::id);
   std::string text;
   for (const auto& proof : proofs) text += proof.id + " " + proof.line + "\n";
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned length = 0;
-  EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_sha256(), nullptr);
-  std::string hex;
-  for (unsigned i = 0; i < length; ++i) {
-    constexpr std::string_view kHex = "0123456789abcdef";
-    hex += kHex[digest.at(i) >> 4];
-    hex += kHex[digest.at(i) & 15];
-  }
-  return hex;
+  Sha256 hash;
+  hash.update(text);
+  return hash.hex();
 }
 
 std::string to_cbor(const HandoverState& state) {

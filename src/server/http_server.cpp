@@ -161,6 +161,9 @@ net::awaitable<std::optional<HttpServer::Received>> HttpServer::receive(
     co_return std::nullopt;
   }
   received.head.body = std::move(parser->whole->get().body());
+  // An answer takes as long as it takes: an export behind a database that is slow, a flip of very
+  // many.
+  client->deadline.cancel();
   co_return received;
 }
 

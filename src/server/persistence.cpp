@@ -49,7 +49,10 @@ class Opener {
 
 store::Writer::Setup setup_of(const Config& config, Clock clock) {
   auto opener = std::make_shared<Opener>(config);
-  return {.open = [opener] { return opener->open(); }, .clock = std::move(clock)};
+  return {.open = [opener] { return opener->open(); },
+          .clock = std::move(clock),
+          .keep_in = config.state_dir,
+          .database = shown(store_location(config))};
 }
 
 Result<LeftBehind> read(store::Store& store) {

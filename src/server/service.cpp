@@ -15,11 +15,9 @@
 #include "server/archive.h"
 #include "server/cold_sessions.h"
 #include "server/connection.h"
-#include "server/flags_text.h"
 #include "server/manager.h"
 #include "server/monitor.h"
 #include "server/routes.h"
-#include "server/service_books.h"
 
 namespace term::server {
 
@@ -175,12 +173,12 @@ void Service::add_pages(std::span<const Page> pages) {
 
 Result<void> Service::recover(const Keeper::Carried* carried) {
   if (!keeper_) {
-    restore_stored(/*handed_over=*/false);
+    books_.restore(/*handed_over=*/false);
     return {};
   }
   if (auto opened = keeper_->open(carried); !opened) return opened;
   arena_ = keeper_->arena();
-  restore_stored(carried != nullptr);
+  books_.restore(carried != nullptr);
   keeper_->on_change([this] { (void)write_service_file(); });
   const RecoveryReport& report = keeper_->status().recovery;
   if (report.adopted + report.failed.size() > 0)
@@ -281,6 +279,7 @@ void Service::stop() {
   cache_.stop();
   shards_.stop();
   if (persistence_) {
+    books_.stop();
     persistence_->audit("service", "", "stop", "", "stopped");
     persistence_->stop(kStoreLimit);
   }
@@ -343,7 +342,7 @@ net::awaitable<void> Service::tick(Shard& shard) {
     timer.expires_after(std::chrono::seconds(1));
     co_await timer.async_wait(kNoThrow);
     shard.sessions->tick();
-    if (shard.index == 0) ask_store_again();
+    if (shard.index == 0) books_.ask_again();
   }
 }
 

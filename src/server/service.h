@@ -17,6 +17,7 @@
 #include "server/operations.h"
 #include "server/persistence.h"
 #include "server/shards.h"
+#include "server/stored_books.h"
 #include "store/writer.h"
 
 namespace term::server {
@@ -79,6 +80,7 @@ class Service {
   EngineCache& cache() { return cache_; }
   const EngineCache& cache() const { return cache_; }
   CommandBook& commands() { return commands_; }
+  StoredBooks& books() { return books_; }
   int state_lock() const { return state_lock_.get(); }
   const Config& config() const { return config_; }
   HttpServer& user_port() { return user_; }
@@ -97,14 +99,6 @@ class Service {
   net::awaitable<void> tick(Shard& shard);
   net::awaitable<void> check_alive(Shard& shard);
   Result<void> recover(const Keeper::Carried* carried);
-  /// Flags, journal and projects of an earlier process, from the arena and the store.
-  void restore_stored(bool handed_over);
-  void restore_books(const std::string& books);
-  /// The same when the store was not to be had at the start.
-  void restore_late(std::optional<LeftBehind> left);
-  /// Once a second until it answered. Thread: the first shard's.
-  void ask_store_again();
-  void join_projects(std::vector<ProjectRecord> stored);
   void audit_calls();
   /// What the shards have goes to the store. The loops run.
   void store_all();
@@ -143,10 +137,8 @@ class Service {
   Handover handover_;
   std::unique_ptr<ColdSessions> cold_;
   std::unique_ptr<Archive> archive_;
+  StoredBooks books_{*this};
   bool running_ = false;
-  bool stored_known_ = false;    ///< What an earlier process left in the store was read.
-  bool flags_restored_ = false;  ///< From the arena: they are newer than the store's.
-  bool asking_ = false;          ///< The store, since it was not to be had.
 };
 
 }  // namespace term::server

@@ -53,6 +53,15 @@ std::optional<SessionState> state_from_name(std::string_view name) {
   return found->second;
 }
 
+json bytes_json(std::string_view bytes) { return json::binary({bytes.begin(), bytes.end()}); }
+
+std::optional<std::string> bytes_in(const json& object, const char* name) {
+  const auto it = object.find(name);
+  if (it == object.end() || !it->is_binary()) return std::nullopt;
+  const auto& bytes = it->get_binary();
+  return std::string(bytes.begin(), bytes.end());
+}
+
 JsonFields::JsonFields(const json& object, std::string path, std::optional<Error>& error)
     : object_(object), path_(std::move(path)), error_(error) {}
 
@@ -96,6 +105,13 @@ void JsonFields::optional_text(const std::string& key, std::optional<std::string
   std::string read;
   text(key, read);
   out = std::move(read);
+}
+
+void JsonFields::bytes(const std::string& key, std::string& out) {
+  if (value(key) == nullptr) return;
+  auto found = bytes_in(object_, key.c_str());
+  if (!found) return refuse(key, "bytes");
+  out = std::move(*found);
 }
 
 void JsonFields::boolean(const std::string& key, bool& out) {

@@ -19,6 +19,11 @@ inline constexpr std::uint64_t kMaxJsonInteger = (1ULL << 53U) - 1;
 inline constexpr int kMaxJsonDepth = 64;
 bool nested_deeper(const nlohmann::json& value, int levels);
 
+/// Bytes as they are: for CBOR, which JSON text cannot carry.
+nlohmann::json bytes_json(std::string_view bytes);
+/// Nothing if `object` has no bytes under that name.
+std::optional<std::string> bytes_in(const nlohmann::json& object, const char* name);
+
 /// One JSON object being read. A missing field leaves its target as it is; a wrong one is
 /// remembered (the first only) and leaves it, too. Borrows the object and the place for the error.
 ///
@@ -32,6 +37,7 @@ class JsonFields final {
   /// Text that goes to the operating system: no NUL in it.
   void os_text(const std::string& key, std::string& out);
   void optional_text(const std::string& key, std::optional<std::string>& out);
+  void bytes(const std::string& key, std::string& out);  ///< As bytes_json() gives them.
   void boolean(const std::string& key, bool& out);
   void real(const std::string& key, double& out);  ///< 0 or more.
   void count(const std::string& key, std::uint64_t& out, std::uint64_t max = kMaxJsonInteger);

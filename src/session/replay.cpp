@@ -18,6 +18,7 @@ using Ending = EscapeSequence::Ending;
 constexpr std::size_t kNowhere = std::string_view::npos;
 constexpr std::size_t kLineSearchBytes = 4096;
 constexpr char kEnq = '\x05';
+constexpr char kCan = '\x18';
 constexpr char kEsc = '\x1B';
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '\x7F'; }
@@ -199,12 +200,14 @@ std::optional<std::string> replacement(std::string_view bytes, const EscapeSeque
 }
 
 /// Where `bytes`, cut out of a stream at an unknown place, is surely outside a sequence that began
-/// before it. A string terminator without a string tells that all before it was in one; digits and
-/// a letter may be the end of a CSI, so they are not begun with where that costs little.
+/// before it. A string terminator without a string tells that all before it was in one, unless a
+/// CAN has ended that already (cold_note()); digits and a letter may be the end of a CSI, so they
+/// are not begun with where that costs little.
 std::size_t after_cut_sequence(std::string_view bytes) {
   const std::size_t escape = find_escape(bytes, 0);
   const std::string_view terminator = bytes.substr(escape, 2);
-  if (terminator == "\x1B\\" || terminator == "\xC2\x9C") return escape + 2;
+  const bool terminates = terminator == "\x1B\\" || terminator == "\xC2\x9C";
+  if (terminates && bytes.substr(0, escape).find(kCan) == kNowhere) return escape + 2;
 
   std::size_t at = bytes.starts_with('[') ? 1 : 0;
   const std::size_t parameters = at;
@@ -214,7 +217,8 @@ std::size_t after_cut_sequence(std::string_view bytes) {
 }
 
 /// The first line start in [from, from + 4 KiB], else the first place at all that is outside of
-/// characters and sequences; `outside` is one. bytes.size() if there is none.
+/// characters and sequences; `outside` is one. bytes.size() if there is none. The line that a CAN
+/// breaks off is not waited out: before a cold_note() it may be all that was saved.
 std::size_t first_safe(std::string_view bytes, std::size_t outside, std::size_t from) {
   std::size_t lesser = kNowhere;
   for (std::size_t at = outside;;) {
@@ -225,11 +229,14 @@ std::size_t first_safe(std::string_view bytes, std::size_t outside, std::size_t 
       if (place < bytes.size() && is_continuation(bytes[place])) continue;
       if (near && place > 0 && bytes[place - 1] == '\n') return place;
       if (lesser == kNowhere) lesser = place;
+      if (place < bytes.size() && bytes[place] == kCan) return lesser;
     }
     if (escape == bytes.size()) return std::min(lesser, bytes.size());
     const EscapeSequence sequence = read_escape(bytes, escape);
     if (sequence.ending == Ending::cut) return std::min(lesser, bytes.size());
     at = sequence.end;
+    if (lesser != kNowhere && bytes.substr(escape, at - escape).find(kCan) != kNowhere)
+      return lesser;
   }
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "store/store.h"
+
 namespace term::store {
 
 namespace {
@@ -89,6 +91,11 @@ std::vector<std::string> passwords_of(std::string_view url) {
   // The longer first: a part of it must not spoil the match.
   std::ranges::sort(all, std::ranges::greater(), &std::string::size);
   return all;
+}
+
+std::string shown(const Location& location) {
+  const std::string& url = location.database_url;
+  return url.empty() ? "sqlite" : without_secrets(url, passwords_of(url));
 }
 
 std::string without_secrets(std::string_view message, const std::vector<std::string>& passwords) {

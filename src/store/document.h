@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "session/sha256.h"
 #include "session/snapshot.h"
 #include "store/document_cutter.h"
-#include "store/sha256.h"
 #include "store/spool.h"
 
 namespace term::store {

@@ -153,8 +153,8 @@ RestoreReport restore_batch(Store& store, RestoreBatch batch) {
   return report;
 }
 
-Result<void> restore_projects(Store& store, const CheckedDocument& document) {
-  if (document.projects.empty()) return {};
+Result<std::vector<ProjectRecord>> restore_projects(Store& store, const CheckedDocument& document) {
+  if (document.projects.empty()) return std::vector<ProjectRecord>{};
   const auto stored = store.projects();
   if (!stored) return stored.error();
   std::set<ProjectId> known;
@@ -165,7 +165,9 @@ Result<void> restore_projects(Store& store, const CheckedDocument& document) {
     if (!project) return project.error();
     if (!known.contains(project->id)) rows.projects.push_back(std::move(*project));
   }
-  return rows.projects.empty() ? Result<void>{} : store.write(rows);
+  if (rows.projects.empty()) return std::vector<ProjectRecord>{};
+  if (auto written = store.write(rows); !written) return written.error();
+  return std::move(rows.projects);
 }
 
 std::size_t batch_end(const CheckedDocument& document, std::size_t first) {

@@ -43,8 +43,8 @@ struct RestoreBatch {
 /// transaction. What the store refuses is in the report as failed. Blocks on the store.
 RestoreReport restore_batch(Store& store, RestoreBatch batch);
 
-/// Projects of which nothing is stored yet. Errors: those of the store.
-Result<void> restore_projects(Store& store, const CheckedDocument& document);
+/// Writes the projects of which nothing is stored yet, and says which. Errors: those of the store.
+Result<std::vector<ProjectRecord>> restore_projects(Store& store, const CheckedDocument& document);
 
 /// So many sessions of the document are in one batch, or fewer, within kBatchBytes of text.
 inline constexpr std::size_t kBatchSessions = 32;

@@ -136,6 +136,9 @@ struct Location {
   std::string sqlite_path;   ///< The file, made when missing, 0600.
 };
 
+/// Which database that is, without secrets.
+std::string shown(const Location& location);
+
 /// Opens it and, with `migrate`, brings it to the newest version. Errors: store_unavailable.
 Result<std::unique_ptr<Store>> open_store(const Location& location, bool migrate = true);
 

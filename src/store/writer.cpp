@@ -5,11 +5,12 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <iterator>
 #include <mutex>
 #include <random>
 #include <thread>
 
-#include "store/pending.h"
+#include "store/pending_file.h"
 
 namespace term::store {
 
@@ -23,6 +24,8 @@ constexpr Millis kLongestPause{5000};
 constexpr Millis kGather{20};
 constexpr std::size_t kBatchBytes = 16 * 1024 * 1024;
 constexpr std::size_t kScrollbackWaits = 64 * 1024 * 1024;
+/// Right after a hand-over the process before us still writes; who asks then waits so long for it.
+constexpr std::chrono::seconds kPatience{5};
 /// A database that takes longer over a batch is as good as none.
 constexpr std::chrono::seconds kSlow{10};
 
@@ -35,7 +38,10 @@ std::string random_prefix() {
 }  // namespace
 
 struct Writer::Impl {
-  explicit Impl(Setup given) : setup(std::move(given)), audit_prefix(random_prefix()) {
+  explicit Impl(Setup given)
+      : setup(std::move(given)),
+        audit_prefix(random_prefix()),
+        files(setup.keep_in, setup.database) {
     state.reason = "not open yet";
     state.unavailable_since = setup.clock();
   }
@@ -51,11 +57,18 @@ struct Writer::Impl {
   void succeeded();
   void failed(const Error& why);
   void count(Pending& from);
+  /// What an earlier process left comes before `work`, once nobody else has the database.
+  void take_left(const Result<void>& opened, Pending& work);
+  /// At the end: what could not be written.
+  void keep();
+  bool patient() const { return busy_until && Steady::now() < *busy_until && !stopping(); }
   bool stopping() const { return stop_at.has_value(); }
   bool out_of_time() const { return stop_at && Steady::now() >= *stop_at; }
 
   const Setup setup;
   const std::string audit_prefix;
+  PendingFiles files;  ///< The thread's.
+  bool left_taken = false;
 
   mutable std::mutex mutex;
   std::condition_variable wake;  ///< For the thread.
@@ -71,6 +84,7 @@ struct Writer::Impl {
   std::size_t in_flight_rows = 0;
   std::optional<Steady::time_point> batch_began;
   Steady::time_point retry_at{};
+  std::optional<Steady::time_point> busy_until;  ///< Set while another process has the database.
   Millis pause = kFirstPause;
   std::optional<Steady::time_point> stop_at;
   std::uint64_t audited = 0;
@@ -89,7 +103,9 @@ void Writer::Impl::run() {
     }
     if (!stopping() && Steady::now() < retry_at) {
       // Whoever asks now is told what is known.
-      for (auto questions = std::exchange(asked, {}); const Work& work : questions) {
+      std::vector<Work> questions;
+      if (!patient()) questions.swap(asked);
+      for (const Work& work : questions) {
         const Error why{Errc::store_unavailable, state.reason};
         lock.unlock();
         work(why);
@@ -104,10 +120,7 @@ void Writer::Impl::run() {
     if (stopping() && !state.available && !out_of_time())
       wake.wait_until(lock, std::min(*stop_at, Steady::now() + kFirstPause));
   }
-  state.lost += pending.sessions() + pending.rows();
-  if (!pending.empty())
-    spdlog::error("store.stop ERROR {} rows are not written: {}",
-                  pending.sessions() + pending.rows(), state.reason);
+  if (!pending.empty()) keep();
   auto questions = std::exchange(asked, {});
   lock.unlock();
   for (const Work& work : questions) work(Error{Errc::store_unavailable, "the service stops"});
@@ -128,8 +141,10 @@ void Writer::Impl::round(std::unique_lock<std::mutex>& lock) {
   batch_began = Steady::now();
   lock.unlock();
   auto result = store ? Result<void>{} : open();
+  if (!left_taken && files.enabled()) take_left(result, work);
   if (result && work.empty() && !state.available) result = probe();
   if (result) result = write_all(work);
+  if (result) files.discard();
   lock.lock();
   in_flight_sessions = in_flight_bytes = in_flight_rows = 0;
   batch_began.reset();
@@ -141,6 +156,15 @@ void Writer::Impl::round(std::unique_lock<std::mutex>& lock) {
     pending = std::move(work);
     failed(result.error());
   }
+  if (result || result.error().code != Errc::busy)
+    busy_until.reset();
+  else if (!busy_until)
+    busy_until = Steady::now() + kPatience;
+  if (!result && patient()) {
+    questions.insert(questions.end(), std::make_move_iterator(asked.begin()),
+                     std::make_move_iterator(asked.end()));
+    asked = std::exchange(questions, {});
+  }
   count(pending);
   lock.unlock();
   for (const Work& question : questions) {
@@ -151,6 +175,30 @@ void Writer::Impl::round(std::unique_lock<std::mutex>& lock) {
   }
   lock.lock();
   done.notify_all();
+}
+
+void Writer::Impl::take_left(const Result<void>& opened, Pending& work) {
+  if (!opened && opened.error().code == Errc::busy) return;
+  left_taken = true;
+  Pending all = files.load();
+  all.add(std::move(work));
+  work = std::move(all);
+}
+
+void Writer::Impl::keep() {
+  const std::size_t rows = pending.sessions() + pending.rows();
+  const auto file = files.enabled()
+                        ? files.save(std::exchange(pending, {}), setup.clock())
+                        : Result<std::filesystem::path>(Error{Errc::os_error, "nowhere to keep"});
+  if (file) {
+    state.kept += rows;
+    files.discard();
+    spdlog::warn("store.stop rows={} file={} why=\"{}\"", rows, file->string(), state.reason);
+    return;
+  }
+  state.lost += rows;
+  spdlog::error("store.stop ERROR {} rows are not written: {}; and not kept: {}", rows,
+                state.reason, file.error().detail);
 }
 
 Result<void> Writer::Impl::open() {
@@ -304,7 +352,7 @@ bool Writer::flush(Millis limit) {
     return impl_->written_round >= number || nothing || impl_->finished;
   });
   --impl_->flushing;
-  return written && !(impl_->finished && impl_->state.lost > 0);
+  return written && !(impl_->finished && impl_->state.lost + impl_->state.kept > 0);
 }
 
 void Writer::stop(Millis limit) {

@@ -1,6 +1,7 @@
 #pragma once
 // The store, off the event loops: what is to be written is left here and goes in by itself.
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 
@@ -21,9 +22,10 @@ struct WriterStatus {
   std::uint64_t failed_batches = 0;
   std::uint64_t superseded = 0;  ///< States that a newer one replaced before they were written.
   std::uint64_t dropped = 0;     ///< Commands given up for the bound.
-  /// Of anything else: audit rows beyond theirs, and what stop() could not write in its time.
+  /// Of anything else: audit rows beyond theirs, and what stop() could neither write nor keep.
   std::uint64_t lost = 0;
-  Millis last_write{0};  ///< How long the newest batch took.
+  std::uint64_t kept = 0;  ///< What stop() left in a file for the next Writer.
+  Millis last_write{0};    ///< How long the newest batch took.
   std::optional<WallTime> last_written_at;
 };
 
@@ -34,6 +36,9 @@ struct WriterStatus {
 /// session's scrollback: who puts it asks wants_scrollback() before. Audit and commands 100,000
 /// rows each, the oldest dropped and counted.
 ///
+/// What stop() cannot write it leaves in a file in `keep_in`; the next Writer there puts it in
+/// before anything else, once nobody else has the database (open() says busy until then).
+///
 /// Thread: any. Nothing here waits for the database, except stop() and flush().
 class Writer final {
  public:
@@ -42,6 +47,8 @@ class Writer final {
     Open open;
     Clock clock;
     std::size_t batch_rows = 500;
+    std::filesystem::path keep_in;  ///< Empty: what cannot be written at the end is lost.
+    std::string database;           ///< Which one, without secrets: only there the file goes in.
   };
   explicit Writer(Setup setup);
   ~Writer();  ///< Does not wait for the database: stop() before it.
@@ -66,7 +73,8 @@ class Writer final {
   void ask(Work work);
   /// Waits until everything put before is written; false when it is not within `limit`.
   bool flush(Millis limit);
-  /// Writes what waits within `limit`, then ends the thread. What was not written is counted.
+  /// Writes what waits within `limit`, then ends the thread. What was not written is kept in a
+  /// file, else counted as lost.
   void stop(Millis limit);
 
   WriterStatus status() const;

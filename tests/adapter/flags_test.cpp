@@ -42,6 +42,7 @@ TEST(Flags, LegacyModeBeatsEverythingAndRefusesChangesNamingItself) {
   EXPECT_NE(refused.error().detail.find("TERMINAL_LEGACY_MODE"), std::string::npos);
   EXPECT_NE(refused.error().detail.find(".env"), std::string::npos);
   EXPECT_TRUE(apply(flags, {.auto_rollback = true}, WallTime{})) << "that is another matter";
+  EXPECT_TRUE(apply(flags, {.refactor = false, .force = true}, WallTime{})) << "a rollback agrees";
 }
 
 TEST(Flags, TheNarrowerChoiceWins) {

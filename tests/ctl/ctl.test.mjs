@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { alive, Place, root, Terminal } from './support.mjs';
+import { alive, Place, root, Terminal, until } from './support.mjs';
 
 let place;
 let terminal;
@@ -138,5 +138,17 @@ test('a service without a holder says that it cannot hand over', async () => {
     assert.match(run.stderr, /TERMINAL_HOLDER=none/);
   } finally {
     await alone.remove();
+  }
+});
+
+test("the monitor goes by the service's own alerts, unless it is given a threshold", async () => {
+  const strict = await (await Place.make({ TERMINAL_ALERT_MEMORY: '1MiB' })).serve();
+  try {
+    const watch = async (...args) => JSON.parse((await strict.ctl(['--json', 'monitor', '--duration=0', ...args])).stdout);
+    await until(async () => (await watch()).crossed.includes('memory'), 'the alert');
+    assert.equal((await strict.ctl(['monitor', '--duration=0'])).status, 1);
+    assert.deepEqual((await watch('--max-memory=100000')).crossed, []);
+  } finally {
+    await strict.remove();
   }
 });

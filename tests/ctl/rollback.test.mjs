@@ -1,45 +1,12 @@
 // The rollback procedures as operators run them, on a real service with live sessions and viewers.
 import assert from 'node:assert/strict';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
-import { readFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { alive, Place, programs, root, Terminal, until } from './support.mjs';
-
-const kSessions = 6;
-
-/** A service with `kSessions` shells and an open terminal on each. */
-async function withService(settings, use) {
-  const place = await (await Place.make(settings)).serve();
-  const terminals = [];
-  try {
-    for (let i = 0; i < kSessions; ++i) terminals.push(await Terminal.open(place, `s${i}`));
-    const shells = await Promise.all(terminals.map((terminal) => terminal.shell('first')));
-    await use(place, terminals, shells);
-  } finally {
-    for (const terminal of terminals) terminal.close();
-    await place.remove();
-  }
-}
-
-const tool = (name) => join(root, 'tools', name);
-/** Runs a procedure to its end; its report is on stdout. */
-async function procedure(place, name, args = [], environment = {}) {
-  const run = await place.start(tool(name), ['--no-bundle', ...args], environment).ended();
-  return { ...run, report: run.stdout ? JSON.parse(run.stdout) : undefined, output: run.output };
-}
-const ask = async (place, path) =>
-  (await fetch(`http://127.0.0.1:${place.info().http_port}${path}`)).json();
-const engines = async (place) =>
-  (await ask(place, '/api/admin/sessions')).sessions.map(({ engine }) => Object.values(engine).join());
-
-/** The same shells answer on the connections that were open all the time. */
-async function unharmed(terminals, shells, mark) {
-  for (const [i, terminal] of terminals.entries()) {
-    assert.equal(terminal.closed, undefined, `terminal ${i} was closed`);
-    assert.equal(await terminal.shell(mark), shells[i]);
-  }
-}
+import { Postgres } from './databases.mjs';
+import { ask, engines, kKillProcedure, kSessions, options, procedure, scripts, tampered, tool, unharmed, withService }
+  from './procedures.mjs';
+import { alive, Terminal, until } from './support.mjs';
 
 test('the emergency procedure moves all and proves that nothing was lost', async () => {
   await withService({}, async (place, terminals, shells) => {
@@ -75,11 +42,9 @@ test('a part goes back alone, and only by its name', async () => {
   });
 });
 
-for (const name of ['rollback-phase1.sh', 'rollback-phase2.sh', 'rollback-phase3.sh', 'rollback-phase4.sh',
-  'emergency-full-rollback.sh']) {
+for (const name of scripts) {
   test(`${name} keeps every shell and every connection`, async () => {
     await withService({}, async (place, terminals, shells) => {
-      const options = { 'rollback-phase4.sh': ['--monitor=1'], 'emergency-full-rollback.sh': ['--traffic-pause=0'] };
       const { status, report, stderr } = await procedure(place, name, options[name]);
       assert.equal(status, 0, `${stderr}\n${JSON.stringify(report?.steps?.at(-1))}`);
       assert.ok(report.steps.every(({ ok }) => ok));
@@ -92,15 +57,34 @@ for (const name of ['rollback-phase1.sh', 'rollback-phase2.sh', 'rollback-phase3
   });
 }
 
-/** terminal-ctl, but what `line` (shell) says happens first; $n is the number of this call. */
-async function tampered(place, line) {
-  const file = join(place.directory, 'tampered');
-  const counter = join(place.directory, 'calls');
-  await writeFile(counter, '0');
-  await writeFile(file, `#!/bin/bash\nn=$(($(cat ${counter}) + 1))\necho $n >${counter}\n${line}\nexec ${programs.ctl} "$@"\n`);
-  await chmod(file, 0o755);
-  return { environment: { DEV_CTL: file }, calls: () => Number(readFileSync(counter, 'utf8')) };
-}
+test('a shell that its user ended is no loss, one that is missing is', async () => {
+  await withService({}, async (place, terminals, shells) => {
+    const before = join(place.directory, 'before.json');
+    const remembered = await place.ctl(['--json', 'remember']);
+    assert.equal(remembered.status, 0, remembered.output);
+    await writeFile(before, remembered.stdout);
+    const verify = async (...args) => {
+      const run = await place.ctl(['--json', 'verify', before, ...args]);
+      return { status: run.status, ...JSON.parse(run.stdout) };
+    };
+    assert.deepEqual((await verify()).tiers, { live: kSessions });
+    terminals[0].socket.send('exit\r');
+    await until(async () => (await verify()).tiers.ended === 1, 'the end of a shell');
+    assert.equal((await verify()).status, 0);
+    const changed = JSON.parse(remembered.stdout);
+    changed.sessions[1].pid += 1;
+    changed.sessions[2].next_offset += 1_000_000;
+    await writeFile(before, JSON.stringify(changed));
+    const wrong = await verify();
+    assert.equal(wrong.status, 1);
+    assert.deepEqual(wrong.tiers, { ended: 1, cold: 1, behind: 1, live: kSessions - 3 });
+    assert.match(wrong.error, /^2 sessions did not come back as live: /);
+    // Whoever held the shells is another one now: nobody knows why one is gone.
+    await writeFile(before, JSON.stringify({ ...JSON.parse(remembered.stdout), holder_pid: 1 }));
+    assert.deepEqual((await verify('--tiers=live,cold')).tiers, { missing: 1, live: kSessions - 1 });
+    assert.equal(await terminals[5].shell('still'), shells[5]);
+  });
+});
 
 test('a step that fails is undone: maintenance off, flag back, .env as it was', async () => {
   await withService({}, async (place, terminals, shells) => {
@@ -122,23 +106,26 @@ test('a step that fails is undone: maintenance off, flag back, .env as it was', 
   });
 });
 
-test('a procedure that is killed anywhere is run again, and all is right', async () => {
+// At every place: rollback_kills.mjs.
+test('a procedure that is killed is run again, and all is right', async () => {
   await withService({}, async (place, terminals, shells) => {
-    // Every call of terminal-ctl is in the middle of some step.
-    const killed = 'if [[ -s $0.at && $n == $(cat $0.at) ]]; then kill -9 $TERMINAL_PROCEDURE_PID; exit 1; fi';
-    const { environment, calls } = await tampered(place, killed);
-    await writeFile(`${environment.DEV_CTL}.at`, '');
-    assert.equal((await procedure(place, 'rollback-phase3.sh', [], environment)).status, 0);
-    const all = calls();
-    assert.ok(all > 10, `${all} calls`);
-    for (let at = 1; at <= all; at += 2) {
-      await writeFile(join(place.directory, 'calls'), '0');
-      await writeFile(`${environment.DEV_CTL}.at`, String(at));
-      const run = await place.start(tool('rollback-phase3.sh'), ['--no-bundle'], environment).ended();
-      assert.equal(run.status, 'SIGKILL', `call ${at}`);
-      const again = await procedure(place, 'rollback-phase3.sh');
-      assert.equal(again.status, 0, `after the kill at call ${at}: ${again.stderr}`);
-      assert.equal((await ask(place, '/api/health/terminal')).admission.maintenance, false);
+    const places = {
+      'rollback-phase1.sh': ['feature-flags --timeout'],
+      'rollback-phase2.sh': ['restart'],
+      'rollback-phase3.sh': ['maintenance/enable', 'state restore', 'restart'],
+      'rollback-phase4.sh': ['db backup', 'migrate-to-legacy', 'restart'],
+      'emergency-full-rollback.sh': ['state export', 'restart'],
+    };
+    for (const [name, calls] of Object.entries(places)) {
+      for (const call of calls) {
+        const { environment } = await tampered(place, `[[ "$*" != *"${call}"* ]] || { ${kKillProcedure}; }`);
+        const run = await place.start(tool(name), ['--no-bundle'], environment).ended();
+        assert.equal(run.status, 'SIGKILL', `${name} at ${call}: ${run.output}`);
+      }
+      const again = await procedure(place, name, options[name]);
+      assert.equal(again.status, 0, `${name}: ${again.stderr}`);
+      assert.equal((await ask(place, '/api/health/terminal')).admission.maintenance, false, name);
+      assert.deepEqual(new Set(await engines(place)), new Set(['legacy,legacy,legacy']), name);
     }
     await unharmed(terminals, shells, 'after');
   });
@@ -162,11 +149,35 @@ test('the service is killed in the middle of a procedure; started and run again 
   });
 });
 
+// At every place, and for every procedure: rollback_kills.mjs.
+test("phase 4 works on the service's own database, which is killed in the middle and comes back", async () => {
+  const postgres = new Postgres();
+  try {
+    await withService({}, async (place, terminals, shells) => {
+      await until(() => postgres.query('SELECT count(*) FROM terminal_sessions_v2') === String(kSessions), 'the rows');
+      const { environment } = await tampered(place, `[[ "$*" != *migrate-to-legacy* ]] || ${postgres.stopCommand()}`);
+      const failed = await procedure(place, 'rollback-phase4.sh', ['--monitor=0'], environment);
+      assert.equal(failed.status, 1, failed.stderr);
+      assert.match(failed.report.failure, /^data to legacy: the data did not move: .*postgresql/);
+      assert.ok(failed.report.undone.every(({ ok }) => ok), JSON.stringify(failed.report.undone));
+      assert.equal((await ask(place, '/api/health/terminal')).admission.maintenance, false);
+      await unharmed(terminals, shells, 'between');
+      postgres.start();
+      const again = await procedure(place, 'rollback-phase4.sh', ['--monitor=0']);
+      assert.equal(again.status, 0, again.stderr);
+      await until(() => postgres.query('SELECT count(*) FROM terminal_sessions') === String(kSessions), 'the rows');
+      await unharmed(terminals, shells, 'after');
+    }, `DATABASE_URL=${postgres.url}\n`);
+  } finally {
+    postgres.remove();
+  }
+});
+
 test('two at once: the second says who is at work', async () => {
   await withService({}, async (place) => {
-    const { environment } = await tampered(place, '[[ "$*" != *health* ]] || until [[ -e $0.go ]]; do sleep 0.05; done');
+    const { environment, calls } = await tampered(place, '[[ "$*" != *" rollback "* ]] || until [[ -e $0.go ]]; do sleep 0.05; done');
     const first = place.start(tool('emergency-rollback.sh'), ['--no-bundle'], environment);
-    await until(() => /ok flag off/.test(first.stderr), 'the first at its health check');
+    await until(() => calls() === 1, 'the first at work');
     const second = await procedure(place, 'rollback-phase1.sh');
     assert.equal(second.status, 1);
     assert.match(second.stderr, /another procedure runs/);

@@ -87,9 +87,11 @@ SessionSnapshot saved(const SessionId& id, const std::string& output) {
   return snapshot;
 }
 
-std::string document(const std::vector<SessionSnapshot>& sessions) {
+std::string document(const std::vector<SessionSnapshot>& sessions,
+                     const std::vector<ProjectRecord>& projects = {}) {
   store::DocumentWriter writer({.reason = "test"});
   std::string text = writer.begin();
+  for (const auto& project : projects) text += writer.project(project);
   for (const auto& session : sessions) text += writer.session(session);
   return text + writer.end();
 }
@@ -213,6 +215,26 @@ TEST(State, ALiveSessionBehindTheFileIsNamedAndNotTouched) {
   EXPECT_TRUE(client.sees("again-2"));
 }
 
+TEST(State, ARestoredProjectIsThereAtOnceAndOneThatIsHereKeepsWhatIsNewer) {
+  Place place;
+  place.start();
+  const auto name_of_next = [&](const std::string& project) {
+    const auto reply = place.server().post("/api/terminal/create", {{"projectId", project}});
+    return Json::parse(reply.body, nullptr, false).value("tabName", "");
+  };
+  for (int i = 0; i < 2; ++i) (void)name_of_next("here");
+  const std::string text =
+      document({}, {{.id = "saved", .layout = R"({"split":2})", .name_counter = 7},
+                    {.id = "here", .name_counter = 1}});
+  ASSERT_EQ(place.restore(text).status, 200U);
+  EXPECT_EQ(name_of_next("saved"), "Terminal 8");
+  EXPECT_EQ(name_of_next("here"), "Terminal 3");
+  const auto resumed = place.server().post("/api/terminal/resume", {{"projectId", "saved"}});
+  EXPECT_EQ(Json::parse(resumed.body, nullptr, false).at("uiState"), (Json{{"split", 2}}));
+  ASSERT_EQ(place.restore(text).status, 200U);
+  EXPECT_EQ(name_of_next("saved"), "Terminal 9");
+}
+
 class Cold : public testing::TestWithParam<Engine> {
  protected:
   void SetUp() override {
@@ -276,6 +298,17 @@ TEST_P(Cold, EveryDialectShowsIt) {
     client.type("echo works-$((6*7))\n");
     EXPECT_TRUE(client.sees("works-42")) << to_string(dialect);
   }
+}
+
+TEST_P(Cold, OutputWhoseBeginWasNotSavedIsShownFromItsFirstWholeLine) {
+  auto snapshot = saved("c", "f a line\r\nold text\r\nprompt$ ");
+  snapshot.stream.first_offset += 1000;
+  snapshot.stream.next_offset += 1000;
+  place_.restored(document({snapshot}));
+  NativeClient client(server(), "c");
+  EXPECT_EQ(client.attached().at("output"), 1010);
+  EXPECT_TRUE(client.sees("session restored"));
+  EXPECT_TRUE(client.output().starts_with("old text\r\nprompt$ ")) << client.output();
 }
 
 TEST_P(Cold, AClientThatSawMoreThanWasSavedBeginsAnew) {

@@ -77,13 +77,16 @@ TEST_F(Storing, FlagsAndJournalSurviveTheHolderToo) {
   EXPECT_EQ(server().json("/api/admin/flips").at("flips"), flips);
 }
 
-TEST_F(Storing, FlagsAndJournalComeOnceADatabaseIsThereThatWasDownAtTheStart) {
+TEST_F(Storing, FlagsAdmissionAndJournalComeOnceADatabaseIsThereThatWasDownAtTheStart) {
   Postgres database;
   const std::string url = database.url(database.create_database());
   const auto there = [&](server::Config& config) { config.database_url = url; };
   start(there);
   ASSERT_TRUE(
       server().flags({{"terminal_refactor", false}, {"force", true}}).value("success", false));
+  ASSERT_EQ(server().post("/api/admin/maintenance/enable", {{"message", "new disks"}}).status,
+            200U);
+  const Json admission = server().json("/api/admin/maintenance");
   ASSERT_TRUE(flushed());
   stop();
   dir_.end_holder();
@@ -91,12 +94,82 @@ TEST_F(Storing, FlagsAndJournalComeOnceADatabaseIsThereThatWasDownAtTheStart) {
   start(there);
   EXPECT_EQ(health().at("status"), "degraded");
   EXPECT_EQ(server().json("/api/admin/flips").at("flips").size(), 0U);
+  EXPECT_EQ(health().at("admission").at("maintenance"), false);
   database.start();
+  EXPECT_TRUE(
+      server().eventually("/api/admin/maintenance", [&](const Json& j) { return j == admission; }));
   EXPECT_TRUE(server().eventually("/api/admin/flips",
                                   [](const Json& j) { return j.at("flips").size() == 1; }));
   EXPECT_TRUE(server().eventually("/api/health/terminal", [](const Json& j) {
     return j.at("engine").at("streams") == "legacy";
   }));
+}
+
+TEST_F(Storing, AdmissionThatWasSetWhileTheDatabaseWasDownHolds) {
+  Postgres database;
+  const std::string name = database.create_database();
+  const auto there = [&](server::Config& config) { config.database_url = database.url(name); };
+  start(there);
+  ASSERT_EQ(server().post("/api/admin/maintenance/enable", {{"message", "old"}}).status, 200U);
+  ASSERT_TRUE(
+      server().flags({{"terminal_refactor", false}, {"force", true}}).value("success", false));
+  ASSERT_TRUE(flushed());
+  stop();
+  dir_.end_holder();
+  database.stop();
+  start(there);
+  ASSERT_EQ(server().post("/api/admin/traffic", {{"percentage", 25}}).status, 200U);
+  database.start();
+  // The flags were not touched meanwhile, so they are the store's; both are there again.
+  EXPECT_TRUE(server().eventually("/api/health/terminal", [](const Json& j) {
+    return j.at("engine").at("streams") == "legacy" && j.at("admission").at("percentage") == 25;
+  }));
+  EXPECT_EQ(health().at("admission").at("maintenance"), false);
+  const auto stored = [&] {
+    return database.run(name, "SELECT value::text FROM terminal_flags").at(0).at(0);
+  };
+  EXPECT_TRUE(until([&] {
+    return flushed() && stored().find("\"percentage\":25") != std::string::npos &&
+           stored().find("\"refactor\":false") != std::string::npos;
+  })) << stored();
+}
+
+TEST_F(Storing, WhatADownDatabaseDidNotTakeBeforeAPlannedStopIsInItAfterTheNextStart) {
+  Postgres database;
+  const std::string name = database.create_database();
+  const auto there = [&](server::Config& config) { config.database_url = database.url(name); };
+  start(there);
+  run("s", "echo I-am-$((1+1))", "I-am-2");
+  ASSERT_TRUE(flushed());
+  database.stop();
+  ASSERT_TRUE(
+      server()
+          .flags({{"terminal_refactor", false}, {"force", true}, {"reason", "while it is down"}})
+          .value("success", false));
+  run("s", "echo still-$((1+1))", "still-2", {.client = "later"});
+  stop();
+  database.start();
+  // The rows of the session that is gone meanwhile, too: nobody else has them.
+  dir_.end_holder();
+  start(there);
+  ASSERT_TRUE(until([&] { return flushed(); }));
+  const auto actions = [&] {
+    std::string all;
+    const Json audit = server().json("/api/admin/audit?limit=100");
+    for (const auto& row : audit.at("audit")) all += row.at("action").get<std::string>() + " ";
+    return all;
+  };
+  EXPECT_NE(actions().find("POST /api/admin/feature-flags"), std::string::npos) << actions();
+  EXPECT_NE(actions().find("stop "), std::string::npos) << actions();
+  const Json flips = server().json("/api/admin/flips").at("flips");
+  ASSERT_EQ(flips.size(), 1U);
+  EXPECT_EQ(flips[0].at("reason"), "while it is down");
+  EXPECT_EQ(health().at("engine").at("streams"), "legacy");
+  NativeClient client(server(), "s");
+  EXPECT_EQ(client.attached().at("tier"), "cold");
+  EXPECT_TRUE(client.sees("still-2")) << client.output();
+  EXPECT_FALSE(
+      database.run(name, "SELECT 1 FROM terminal_commands WHERE session_id = 's'").empty());
 }
 
 TEST_F(Storing, AProjectKeepsItsNamesAndLayoutWithoutTheHolder) {

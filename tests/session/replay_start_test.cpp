@@ -5,6 +5,7 @@
 #include <set>
 #include <vector>
 
+#include "session/cold.h"
 #include "session/replay.h"
 
 namespace term {
@@ -163,6 +164,20 @@ TEST(SafeReplayStart, ARingThatBeginsInsideAStringStartsBehindItsTerminator) {
     EXPECT_EQ(safe_replay_start(ring, 0), ring.first() + sixel.size());
     EXPECT_EQ(safe_replay_start(ring, ring.first() + 5), ring.first() + sixel.size());
   }
+}
+
+TEST(SafeReplayStart, WhatWasSavedOfAColdSessionIsReplayedThoughItsBeginIsUnknown) {
+  const std::string note = cold_note(WallTime{}, "/", "/");
+  const auto begins_with = [&note](const std::string& saved, const std::string& first) {
+    const OutputRing ring = evicted(saved + note);
+    const auto skipped = safe_replay_start(ring, 0) - ring.first();
+    EXPECT_EQ(skipped, saved.find(first)) << saved;
+  };
+  begins_with("half a line\r\nold text\r\nprompt$ ", "old");
+  begins_with("prompt$ ls", "prompt");
+  begins_with("1;31mred$ ", "red");
+  begins_with("~~~\x1B\\old", "old");
+  begins_with("\x1B[1mprompt$ \x1B[", "\x1B[1m");
 }
 
 }  // namespace

@@ -6,60 +6,18 @@
 sessions_now() { api GET /api/admin/sessions; }
 
 step_remember() {
-  sessions_now >"$scratch/before.json" || fail "the service does not list its sessions"
-  note sessions "$(jq .count "$scratch/before.json")"
-  note errors_lost "$(api GET /api/metrics/terminals/sessions | jq .lost)"
-}
-
-# Each session from before: `live` with the same pid and every offset going on, `cold` with another
-# pid and its numbering going on, else missing. One that its user ended meanwhile is `ended`, not lost.
-tiers() {
-  jq -n --slurpfile before "$scratch/before.json" --slurpfile after "$scratch/after.json" '
-    ($after[0].sessions | map({key: .id, value: .}) | from_entries) as $now
-    | [$before[0].sessions[] | . as $was | $now[.id] as $is | {
-        id, tier: (if $is == null then "missing"
-                   elif $is.next_offset < .next_offset then "behind"
-                   elif [.input | to_entries[] | select(($is.input[.key] // .value) < .value)] != [] then "behind"
-                   elif $is.pid == .pid then "live" else "cold" end),
-        offset: {before: .next_offset, after: $is.next_offset}, engine: $is.engine.streams}]'
+  ctl remember >"$scratch/before.json" || fail "the service does not list its sessions"
+  note_from "$scratch/before.json" '{sessions: .count, errors_lost: .lost}'
 }
 
 # step_verify_sessions [TIERS]: nobody is missing or behind; TIERS (default `live`) are those allowed.
+# One that its user ended meanwhile is `ended`, not lost.
 step_verify_sessions() {
-  local allowed=${1:-live} all wrong
-  sessions_now >"$scratch/after.json" || fail "the service does not list its sessions"
-  all=$(tiers)
-  note sessions "$(jq length <<<"$all")"
-  note tiers "$(jq 'group_by(.tier) | map({key: .[0].tier, value: length}) | from_entries' <<<"$all")"
-  note came_back "$all"
-  wrong=$(jq -c --arg allowed "$allowed" '[.[] | select(.tier as $t | $allowed | split(",") | index($t) | not)]' <<<"$all")
-  wrong=$(without_ended "$wrong")
-  [[ $wrong == "[]" ]] || fail "$(jq length <<<"$wrong") sessions did not come back as $allowed: $(jq -c '.[:5]' <<<"$wrong")"
+  local status=0
+  ctl verify "$scratch/before.json" --tiers="${1:-live}" --keep="$scratch/after.json" >"$scratch/verified.json" || status=$?
+  note_from "$scratch/verified.json" 'del(.error)'
+  ((status == 0)) || fail "$(jq -r '.error // "no answer"' "$scratch/verified.json")"
 }
-
-# A shell that its own user ended between the two looks is no loss: the service counts those it lost.
-without_ended() {
-  local lost
-  lost=$(api GET /api/metrics/terminals/sessions | jq .lost)
-  note lost "$lost"
-  if [[ $lost == 0 ]] && ended_are_known "$1"; then
-    jq -c '[.[] | select(.tier != "missing")]' <<<"$1"
-  else
-    printf '%s' "$1"
-  fi
-}
-# A pid of before that has gone by itself: with the same service or the same holder nobody else ends one.
-ended_are_known() {
-  local id pid
-  while read -r id; do
-    [[ -n $id ]] || continue
-    pid=$(jq -r --arg id "$id" '.sessions[] | select(.id == $id) | .pid' "$scratch/before.json")
-    [[ ! -e /proc/$pid ]] || return 1
-  done < <(jq -r '.[] | select(.tier == "missing") | .id' <<<"$1")
-  [[ $(holder_pid) == "$(jq -r .holder_pid "$scratch/holder.json" 2>/dev/null || true)" ]]
-}
-holder_pid() { jq -r '.holder_pid // 0' "$state_dir/service.json" 2>/dev/null || echo 0; }
-remember_holder() { jq '{holder_pid: (.holder_pid // 0)}' "$state_dir/service.json" >"$scratch/holder.json"; }
 
 # Healthy or degraded for a reason that is not ours; every module of the engine that serves is well.
 step_verify_health() {
@@ -102,11 +60,18 @@ remember_flag() {
   api GET /api/admin/feature-flags | jq '.flags.terminal_refactor' >"$scratch/flag.json"
 }
 restore_flag() {
-  local value
+  local value answer try
   value=$(jq -r '.value' "$scratch/flag.json")
   [[ $value == true || $value == false ]] || return 0
-  api POST /api/admin/feature-flags --timeout=300 \
-    "{\"terminal_refactor\": $value, \"force\": true, \"reason\": \"undo of $procedure_name\"}"
+  for ((try = 0; try < 100; try++)); do
+    answer=$(api POST /api/admin/feature-flags --timeout=300 \
+      "{\"terminal_refactor\": $value, \"force\": true, \"reason\": \"undo of $procedure_name\"}") && return 0
+    # Legacy mode was just taken out of .env: until the service has read that it refuses.
+    [[ $(jq -r '.code // empty' <<<"$answer") == overridden ]] || break
+    sleep 0.1
+  done
+  printf '%s\n' "$answer"
+  return 1
 }
 
 maintenance_on() { # MESSAGE ETA

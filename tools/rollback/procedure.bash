@@ -107,7 +107,10 @@ begin_report() {
     >"$scratch/report.json"
 }
 
-now_ms() { date +%s%3N; }
+now_ms() {
+  local us=${EPOCHREALTIME/[.,]/}
+  printf '%s' "${us%???}"
+}
 iso_now() { date -u +%Y-%m-%dT%H:%M:%S.%3NZ; }
 
 # announce PHASE ETA IMPACT: to the webhook, if there is one; never waited for.
@@ -131,6 +134,11 @@ tell_webhook() {
 # note KEY JSON: into the report of the step that runs.
 note() {
   jq --arg key "$1" --argjson value "$2" '.[$key] = $value' "$scratch/step.json" >"$scratch/step.new"
+  mv "$scratch/step.new" "$scratch/step.json"
+}
+# note_from FILE FILTER: the object that the filter makes of it.
+note_from() {
+  jq --slurpfile from "$1" '. + ($from[0] // {} | '"$2"')' "$scratch/step.json" >"$scratch/step.new"
   mv "$scratch/step.new" "$scratch/step.json"
 }
 fail() {
@@ -179,6 +187,23 @@ step() {
   say "ok $name (${took} ms)"
 }
 
+# steps_of COMMAND...: a program that does several steps by itself, says them on stderr, and prints
+# {steps, failure} like our report; with --dry-run it only names them.
+steps_of() {
+  local status=0
+  if ((dry_run)); then
+    "$@" --dry-run
+    return
+  fi
+  "$@" >"$scratch/steps.json" || status=$?
+  in_report --slurpfile said "$scratch/steps.json" '.steps += ($said[0].steps // [])' || true
+  ((status == 0)) && return
+  failure=$(jq -r '.failure // .error // empty' "$scratch/steps.json" 2>/dev/null || true)
+  [[ -n $failure ]] || failure="$* ended with status $status"
+  say "FAILED $failure"
+  exit 1
+}
+
 # Called once, however the procedure ends.
 finish() {
   local status=$1 back undone=0
@@ -211,13 +236,10 @@ finish() {
 
 # What the analysis afterwards needs, best effort: what is missing is named in the bundle.
 make_bundle() {
-  local dir=$scratch/bundle target file
+  local dir=$scratch/bundle file
   mkdir -p "$dir"
-  for target in health/terminal metrics/terminals admin/feature-flags admin/flips admin/audit admin/sessions \
-    admin/parity; do
-    api GET "/api/$target" >"$dir/${target//\//-}.json" 2>"$dir/${target//\//-}.error" || true
-    [[ -s $dir/${target//\//-}.error ]] || rm -f "$dir/${target//\//-}.error"
-  done
+  # What cannot be had is named in NAME.error.
+  ctl collect "$dir" >/dev/null 2>&1 || true
   for file in "$state_dir"/{service.log,holder.log,service.json} "${TERMINAL_ERROR_LOG:-}" \
     ${TERMINAL_LOG_DIR:+"$TERMINAL_LOG_DIR"/terminal-service.log "$TERMINAL_LOG_DIR"/terminal-error.log}; do
     [[ -n $file && -r $file ]] && tail -c 4194304 "$file" >"$dir/$(basename "$file")"

@@ -14,6 +14,9 @@ env_of() {
   printf '%s' "${value%[\"\']}"
 }
 
+# On the database of the service, whatever this shell's environment and .env say; empty = SQLite.
+ctl_db() { DATABASE_URL=$(env_of DATABASE_URL) ctl db "$@"; }
+
 remember_env() {
   local file
   file=$(env_file)
@@ -119,7 +122,7 @@ step_checkpoint() {
   else
     file=$file.db
     rm -f "$file.new"
-    (umask 077 && ctl db backup "$file.new") || fail "the copy of the database failed"
+    (umask 077 && ctl_db backup "$file.new") || fail "the copy of the database failed"
   fi
   mv "$file.new" "$file"
   note file "$(jq -n --arg file "$file" '$file')"
@@ -136,7 +139,7 @@ step_schema_back() {
   local url
   url=$(env_of DATABASE_URL)
   if [[ -z $url ]]; then
-    ctl db rollback-v2 >/dev/null || fail "the schema did not go back"
+    ctl_db rollback-v2 >/dev/null || fail "the schema did not go back"
   else
     with_database "$url" psql -v ON_ERROR_STOP=1 -q -f "$project_root/migrations/rollback-terminal-v2.sql" ||
       fail "rollback-terminal-v2.sql failed"
@@ -144,7 +147,7 @@ step_schema_back() {
 }
 step_migrate_to_legacy() {
   local answer status=0
-  answer=$(ctl db migrate-to-legacy --source=terminal_sessions_v2 --target=terminal_sessions \
+  answer=$(ctl_db migrate-to-legacy --source=terminal_sessions_v2 --target=terminal_sessions \
     --beside-service) || status=$?
   note migrated "$(jq -c . <<<"$answer" || echo null)"
   ((status == 0)) || fail "the data did not move: ${answer:0:300}"
@@ -155,7 +158,8 @@ step_backup_programs() {
   local file=${report_file%.json}.programs.tar.gz exe
   mkdir -p "$(dirname "$file")"
   exe=$(readlink -f "/proc/$(service_pid)/exe")
-  (umask 077 && tar -czf "$file.new" -C "$(dirname "$exe")" "$(basename "$exe")" \
+  # Quickly rather than small: users wait in maintenance meanwhile.
+  (umask 077 && tar -I "gzip -1" -cf "$file.new" -C "$(dirname "$exe")" "$(basename "$exe")" \
     -C "$(dirname "$control")" "$(basename "$control")") || fail "the programs could not be saved"
   mv "$file.new" "$file"
   note file "$(jq -n --arg file "$file" '$file')"

@@ -36,6 +36,8 @@ void add_monitor(CLI::App& app, Context& context);
 void add_state(CLI::App& app, Context& context);
 void add_db(CLI::App& app, Context& context);
 void add_db_file(CLI::App& db, Context& context);
+void add_rollback(CLI::App& app, Context& context);
+void add_collect(CLI::App& app, Context& context);
 void add_recover_connections(CLI::App& app, Context& context);
 
 /// To stdout, as one line.

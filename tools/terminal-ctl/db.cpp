@@ -79,6 +79,8 @@ Result<int> migrate_sessions(const Context& context, const MoveArguments& argume
       return alone.error();
   const auto store = open_offline(context, /*migrate=*/false);
   if (!store) return store.error();
+  if (!arguments.dry_run)
+    if (auto left = write_left(context, **store); !left) return left.error();
   const auto from =
       arguments.source == kLegacyTable ? store::Table::legacy : store::Table::refactored;
   const auto report = store::transfer(

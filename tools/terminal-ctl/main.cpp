@@ -1,5 +1,8 @@
 // terminal-ctl: what an operator asks of a running service (STATE.md 5).
 
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -29,6 +32,8 @@ int fail(const Context& context, const term::Error& error) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // What the layers below have to say must not get into what is printed for programs.
+  spdlog::set_default_logger(spdlog::stderr_logger_st("terminal-ctl"));
   CLI::App app("Asks and steers a running terminal-service.", "terminal-ctl");
   Context context;
   std::string state_dir;
@@ -48,6 +53,8 @@ int main(int argc, char** argv) {
   add_state(app, context);
   add_db(app, context);
   add_recover_connections(app, context);
+  add_rollback(app, context);
+  add_collect(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

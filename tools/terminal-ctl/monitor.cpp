@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -21,87 +22,100 @@ namespace {
 using Json = nlohmann::json;
 using Steady = std::chrono::steady_clock;
 
-struct Thresholds {
-  double cpu_percent = 80;
-  double memory_mib = 2048;
-  double error_percent = 1;
-  double response_ms = 500;
+constexpr double kMiB = 1024.0 * 1024.0;
+
+/// A signal as the service judges it (docs/operations.md, alerts), and how it is shown.
+struct Signal {
+  const char* name;  ///< In the health's `alerts`.
+  const char* shown;
+  const char* unit;
+  double scale;  ///< The service's unit in ours.
 };
+constexpr std::array kSignals{Signal{"cpu", "cpu", "%", 1}, Signal{"memory", "memory", "MiB", kMiB},
+                              Signal{"error_rate", "error rate", "%", 1},
+                              Signal{"response_time", "response time", "ms", 1},
+                              Signal{"session_loss", "sessions lost", "", 1}};
 
 struct Arguments {
   std::uint64_t seconds = 900;
   std::uint64_t interval_ms = 1000;
-  Thresholds above;
-};
-
-struct Sample {
-  Steady::time_point at;
-  pid_t pid = 0;
-  double cpu_seconds = 0;
-  double memory_mib = 0;
-  double error_percent = 0;
-  double response_ms = 0;
-  std::uint64_t sessions = 0;
-  std::uint64_t viewers = 0;
-  std::uint64_t lost = 0;
+  /// By kSignals' order: instead of the service's own threshold.
+  std::array<std::optional<double>, kSignals.size()> above;
 };
 
 struct Row {
-  const char* name;
-  double value;
-  double threshold;
-  const char* unit;
-  bool over() const { return value > threshold; }
+  double value = 0;
+  double threshold = 0;
+  bool raised = false;
+  std::uint64_t times_raised = 0;  ///< Since its process started.
+  bool over = false;
+};
+
+struct Sample {
+  pid_t pid = 0;
+  std::uint64_t sessions = 0;
+  std::uint64_t viewers = 0;
+  std::array<Row, kSignals.size()> rows;
 };
 
 /// Whichever process serves now: a hand-over while we watch is no end of it.
 Result<Sample> sample(const Context& context) {
   const auto service = find_service(context);
   if (!service) return service.error();
-  const auto answer = AdminClient(*service).get("/api/metrics/terminals", Millis(5000));
-  if (!answer) return answer.error();
-  if (answer->status != 200) return Error{Errc::os_error, "no metrics: " + answer->error()};
-  const Json json = answer->json();
-  const auto part = [&json](const char* name) { return json.value(name, Json::object()); };
-  constexpr double kMiB = 1024.0 * 1024.0;
-  return Sample{.at = Steady::now(),
-                .pid = service->pid,
-                .cpu_seconds = json.value("cpu_seconds", 0.0),
-                .memory_mib = part("memory").value("rss", 0.0) / kMiB,
-                .error_percent = part("errors").value("rate", 0.0),
-                .response_ms = json.value("response_time_ms", 0.0),
-                .sessions = part("sessions").value("total", std::uint64_t{0}),
-                .viewers = part("sessions").value("viewers", std::uint64_t{0}),
-                .lost = part("sessions").value("lost", std::uint64_t{0})};
+  AdminClient client(*service);
+  const auto health = client.get("/api/health/terminal", Millis(5000));
+  if (!health) return health.error();
+  const Json alerts = health->json().value("alerts", Json());
+  if (!alerts.is_object()) return Error{Errc::os_error, "no alerts: " + health->error()};
+  const auto metrics = client.get("/api/metrics/terminals", Millis(5000));
+  if (!metrics) return metrics.error();
+  if (metrics->status != 200) return Error{Errc::os_error, "no metrics: " + metrics->error()};
+  const Json counted = metrics->json().value("sessions", Json::object());
+  Sample now{.pid = service->pid,
+             .sessions = counted.value("total", std::uint64_t{0}),
+             .viewers = counted.value("viewers", std::uint64_t{0}),
+             .rows = {}};
+  for (std::size_t i = 0; i < kSignals.size(); ++i) {
+    const Json alert = alerts.value(kSignals.at(i).name, Json::object());
+    now.rows.at(i) = {.value = alert.value("value", 0.0) / kSignals.at(i).scale,
+                      .threshold = alert.value("threshold", 0.0) / kSignals.at(i).scale,
+                      .raised = alert.value("raised", false),
+                      .times_raised = alert.value("times_raised", std::uint64_t{0})};
+  }
+  return now;
 }
 
-double cpu_percent(const Sample& before, const Sample& now) {
-  const double seconds = std::chrono::duration<double>(now.at - before.at).count();
-  if (before.pid != now.pid || seconds <= 0) return 0;  // Another process counts from 0.
-  const double cores = std::max(1U, std::thread::hardware_concurrency());
-  return 100 * (now.cpu_seconds - before.cpu_seconds) / seconds / cores;
-}
-
-std::array<Row, 5> rows_of(const Sample& before, const Sample& now, const Thresholds& above) {
-  return {{{"cpu", cpu_percent(before, now), above.cpu_percent, "%"},
-           {"memory", now.memory_mib, above.memory_mib, "MiB"},
-           {"error rate", now.error_percent, above.error_percent, "%"},
-           {"response time", now.response_ms, above.response_ms, "ms"},
-           {"sessions lost", static_cast<double>(now.lost), 0, ""}}};
+/// Raised now or between two looks; by the threshold of who watches, where there is one.
+void judge(Sample& now, const std::optional<Sample>& before, const Arguments& arguments) {
+  for (std::size_t i = 0; i < kSignals.size(); ++i) {
+    Row& row = now.rows.at(i);
+    if (const auto& own = arguments.above.at(i)) {
+      row.threshold = *own;
+      row.over = row.value > *own;
+      continue;
+    }
+    // Another process counts anew, and what it raised was raised while we watched.
+    const bool same = before && before->pid == now.pid;
+    const std::uint64_t known = same ? before->rows.at(i).times_raised : 0;
+    row.over = row.raised || (before && row.times_raised > known);
+  }
 }
 
 /// In place on a terminal; a line for each look where it goes to a file.
-void show(const Sample& now, const std::array<Row, 5>& rows, std::uint64_t left, bool first) {
+void show(const Sample& now, std::uint64_t left, bool first) {
   const bool live = ::isatty(STDOUT_FILENO) == 1;
-  if (live && !first) std::printf("\x1b[%zuA", rows.size() + 1);
+  if (live && !first) std::printf("\x1b[%zuA", kSignals.size() + 1);
   const char* const end = live ? "\x1b[K\n" : " ";
   std::printf("process %d: %llu sessions, %llu viewers, %llu s left%s", now.pid,
               static_cast<unsigned long long>(now.sessions),
               static_cast<unsigned long long>(now.viewers), static_cast<unsigned long long>(left),
               end);
-  for (const Row& row : rows)
-    std::printf(live ? "  %-14s %10.2f %-4s above %.0f: %s%s" : "| %s %.2f%s (%.0f) %s%s", row.name,
-                row.value, row.unit, row.threshold, row.over() ? "CROSSED" : "ok", end);
+  for (std::size_t i = 0; i < kSignals.size(); ++i) {
+    const Row& row = now.rows.at(i);
+    std::printf(live ? "  %-14s %10.2f %-4s above %.0f: %s%s" : "| %s %.2f%s (%.0f) %s%s",
+                kSignals.at(i).shown, row.value, kSignals.at(i).unit, row.threshold,
+                row.over ? "CROSSED" : "ok", end);
+  }
   if (!live) std::printf("\n");
   std::fflush(stdout);
 }
@@ -117,12 +131,12 @@ Result<int> monitor(const Context& context, const Arguments& arguments) {
     auto now = sample(context);
     if (!now && looks == 0) return now.error();
     if (now) {
-      const auto rows = rows_of(before.value_or(*now), *now, arguments.above);
-      for (const Row& row : rows)
-        if (row.over()) crossed.insert(row.name);
+      judge(*now, before, arguments);
+      for (std::size_t i = 0; i < kSignals.size(); ++i)
+        if (now->rows.at(i).over) crossed.insert(kSignals.at(i).shown);
       const auto left = std::chrono::ceil<std::chrono::seconds>(end - Steady::now()).count();
       if (!context.json)
-        show(*now, rows, static_cast<std::uint64_t>(std::max<std::int64_t>(left, 0)), looks == 0);
+        show(*now, static_cast<std::uint64_t>(std::max<std::int64_t>(left, 0)), looks == 0);
       before = *now;
       ++looks;
     } else {
@@ -149,7 +163,7 @@ Result<int> monitor(const Context& context, const Arguments& arguments) {
 
 void add_monitor(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand(
-      "monitor", "Watches a service; ends with 1 if a threshold was crossed meanwhile");
+      "monitor", "Watches a service's alerts; ends with 1 if one was raised meanwhile");
   auto arguments = std::make_shared<Arguments>();
   // As `npm run monitor --duration=900` passes it.
   if (const char* npm = std::getenv("npm_config_duration"))  // NOLINT: one thread
@@ -158,13 +172,11 @@ void add_monitor(CLI::App& app, Context& context) {
   command->add_option("--interval", arguments->interval_ms, "Milliseconds between two looks")
       ->check(CLI::Range(50, 60'000))
       ->capture_default_str();
-  command->add_option("--max-cpu", arguments->above.cpu_percent, "Percent of the cores there are")
-      ->capture_default_str();
-  command->add_option("--max-memory", arguments->above.memory_mib, "MiB")->capture_default_str();
-  command->add_option("--max-error-rate", arguments->above.error_percent, "Percent")
-      ->capture_default_str();
-  command->add_option("--max-response-time", arguments->above.response_ms, "Milliseconds")
-      ->capture_default_str();
+  constexpr std::array kOptions{"--max-cpu", "--max-memory", "--max-error-rate",
+                                "--max-response-time", "--max-lost"};
+  for (std::size_t i = 0; i < kSignals.size(); ++i)
+    command->add_option(kOptions.at(i), arguments->above.at(i),
+                        std::string(kSignals.at(i).unit) + " (default: the service's own alert)");
   command->callback([&context, arguments] {
     context.run = [&context, arguments] { return monitor(context, *arguments); };
   });

@@ -11,11 +11,15 @@
 #include "server/flips.h"
 #include "server/store_location.h"
 #include "session/shell.h"
+#include "store/pending_file.h"
 #include "store/restore.h"
 
 namespace term::ctl {
 
 namespace {
+
+constexpr std::size_t kBatchRows = 500;
+constexpr std::size_t kBatchBytes = 16 * 1024 * 1024;
 
 Result<server::Config> configuration(const Context& context) {
   std::map<std::string, std::string> flags;
@@ -62,6 +66,17 @@ Result<std::unique_ptr<store::Store>> open_offline(const Context& context, bool 
   return store::open_store(server::store_location(*config), migrate);
 }
 
+Result<void> write_left(const Context& context, store::Store& store) {
+  if (look_up(state_dir(context))) return {};
+  const auto config = configuration(context);
+  if (!config) return config.error();
+  store::PendingFiles files(config->state_dir, store::shown(server::store_location(*config)));
+  for (store::Pending left = files.load(); !left.empty();)
+    if (auto written = store.write(left.take(kBatchRows, kBatchBytes)); !written) return written;
+  files.discard();
+  return {};
+}
+
 Result<void> check_no_service(const Context& context, const std::string& what) {
   const auto service = look_up(state_dir(context));
   if (!service) return {};
@@ -75,6 +90,7 @@ Result<void> offline_export(const Context& context, const OfflineFilter& filter,
   const auto opened = open_offline(context, /*migrate=*/false);
   if (!opened) return opened.error();
   store::Store& store = **opened;
+  if (auto left = write_left(context, store); !left) return left.error();
   const auto projects = store.projects();
   if (!projects) return projects.error();
   const auto now = std::chrono::floor<Millis>(std::chrono::system_clock::now());
@@ -109,6 +125,7 @@ Result<nlohmann::json> offline_restore(const Context& context, const std::string
   if (!config) return config.error();
   const auto opened = open_offline(context, /*migrate=*/true);
   if (!opened) return opened.error();
+  if (auto left = write_left(context, **opened); !left) return left.error();
   const auto document = check(context, give);
   if (!document) return document.error();
   adapter::Flags flags;

@@ -13,6 +13,9 @@ namespace term::ctl {
 /// The store of the configuration that a service started here would have. Errors: bad_argument (no
 /// usable configuration), store_unavailable.
 Result<std::unique_ptr<store::Store>> open_offline(const Context& context, bool migrate);
+/// What an earlier service could not write before it ended: newer than what is stored, so it goes
+/// in first. Of a service that runs it is the business. Errors: store_unavailable.
+Result<void> write_left(const Context& context, store::Store& store);
 /// For what must not happen behind a service's back. Errors: busy, naming the service.
 Result<void> check_no_service(const Context& context, const std::string& what);
 

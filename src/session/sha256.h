@@ -7,7 +7,7 @@
 
 struct evp_md_ctx_st;
 
-namespace term::store {
+namespace term {
 
 /// Source: FIPS 180-4, by OpenSSL.
 class Sha256 {
@@ -24,4 +24,4 @@ class Sha256 {
   std::unique_ptr<evp_md_ctx_st, Free> context_;
 };
 
-}  // namespace term::store
+}  // namespace term

@@ -1,11 +1,11 @@
-#include "store/sha256.h"
+#include "session/sha256.h"
 
 #include <openssl/evp.h>
 
 #include <array>
 #include <new>
 
-namespace term::store {
+namespace term {
 
 void Sha256::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
 
@@ -30,4 +30,4 @@ std::string Sha256::hex() {
   return text;
 }
 
-}  // namespace term::store
+}  // namespace term
