@@ -90,6 +90,7 @@ async function main() {
   for (const signal of ['SIGINT', 'SIGTERM']) {
     process.once(signal, async () => {
       await place.stopAll().catch((error) => process.stderr.write(`bench: ${error.message}\n`));
+      rmSync(place.dir, { recursive: true, force: true });
       process.exit(130);
     });
   }

@@ -55,6 +55,8 @@ function accepts(port) {
 /** Where the servers of one run live, and what they are started with. */
 export class Place {
   #count = 0;
+  #closed = false;
+  #children = new Set();
   running = new Set();
 
   constructor({ dir, binaries, paths }) {
@@ -78,17 +80,23 @@ export class Place {
 
   /** In a process group of its own, so that Ctrl-C on the bench does not end it before `stop`. */
   spawn(dir, file, args, environment) {
+    if (this.#closed) throw new Error('the bench is ending');
     const log = openSync(join(dir, 'log'), 'a');
     const child = spawn(file, args, { cwd: this.home, env: this.environment(environment), stdio: ['ignore', log, log], detached: true });
     closeSync(log);
     child.failure = undefined;
     child.on('error', (error) => (child.failure = error.message));
+    this.#children.add(child);
+    child.on('exit', () => this.#children.delete(child));
     child.on('exit', (code, signal) => (child.failure ??= `ended with ${signal ?? code}`));
     return child;
   }
 
+  /** Everything, also what is only starting; nothing starts any more. */
   async stopAll() {
+    this.#closed = true;
     for (const server of [...this.running]) await server.stop();
+    for (const child of this.#children) child.kill('SIGKILL');
   }
 }
 
