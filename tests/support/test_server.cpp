@@ -1,5 +1,7 @@
 #include "support/test_server.h"
 
+#include <spdlog/spdlog.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -28,6 +30,9 @@ struct EmptyHome {
 TestServer::TestServer(const std::function<void(server::Config&)>& adjust,
                        adapter::EngineFactory engines) {
   static const EmptyHome home;
+  // Made here as main() does it, and not by whichever thread is the first to log: how spdlog, which
+  // is not built for it, hands its logger to the others, ThreadSanitizer does not see.
+  (void)spdlog::default_logger();
   server::Config config;
   config.ws_port = 0;
   config.http_port = 0;

@@ -92,7 +92,7 @@ begin_report() {
   if ((!dry_run)); then
     exec {procedure_lock}>"$state_dir/procedure.lock"
     # What a killed procedure was in the middle of may go on for a moment, with its lock.
-    flock -w 5 "$procedure_lock" || {
+    flock -w 10 "$procedure_lock" || {
       failure="another procedure runs on $state_dir (its lock is procedure.lock); wait for it"
       say "$failure"
       exit 1
