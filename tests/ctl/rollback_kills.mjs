@@ -51,7 +51,11 @@ async function answers(place) {
 }
 
 async function repaired(place, terminals, shells, what) {
-  if (what === 'database') postgres.start();
+  if (what === 'database') {
+    postgres.start();
+    // The service tries again every five seconds; until then a procedure that needs it is refused.
+    await until(async () => (await ask(place, '/api/health/terminal')).store.status === 'ok', 'the store');
+  }
   if (what !== 'service') return unharmed(terminals, shells, 'between');
   // Within the procedure's own hand-over the process before went on; else it is started.
   if (!(await answers(place))) await place.serve();
