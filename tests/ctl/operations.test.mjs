@@ -5,7 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Postgres, Redis } from './databases.mjs';
-import { Place, programs, root, Terminal, until } from './support.mjs';
+import { alive, Place, programs, root, Terminal, until } from './support.mjs';
 
 const kSessions = 4;
 let postgres;
@@ -142,7 +142,8 @@ test('legacy mode at a start', async () => {
   place.service.child.kill('SIGTERM');
   const { pid } = place.info();
   try { process.kill(pid, 'SIGTERM'); } catch { /* it was the one just told */ }
-  await until(() => { try { place.info(); return false; } catch { return true; } }, 'the end of the service');
+  // Its file goes first, its ports with the process.
+  await until(() => { try { place.info(); return false; } catch { return !alive(pid); } }, 'the end of the service');
   place.environment.TERMINAL_LEGACY_MODE = 'true';
   await place.serve();
   assert.equal(await engine(), 'legacy');
