@@ -1,48 +1,14 @@
 #include "server/shards.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <boost/asio/post.hpp>
 #include <csignal>
-#include <cstdint>
 
 #include "adapter/flags.h"
 
 namespace term::server {
-
-namespace {
-
-/// As linux/sched/types.h has it (sched_setattr(2)), which cannot be included beside libc's
-/// sched.h.
-struct SchedAttr {
-  std::uint32_t size = sizeof(SchedAttr);
-  std::uint32_t policy = SCHED_OTHER;
-  std::uint64_t flags = 0;
-  std::int32_t nice = 0;
-  std::uint32_t priority = 0;
-  std::uint64_t runtime = 0;  ///< Nanoseconds; of SCHED_OTHER the slice.
-  std::uint64_t deadline = 0;
-  std::uint64_t period = 0;
-};
-
-/// Asks for the core often and for short: a shard that carries floods would else run for the
-/// scheduler's 3 ms while the program that echoes a key, or its reader, waits for that core. Since
-/// Linux 6.12; an older one ignores the figure or refuses it.
-void ask_for_short_slices() {
-  constexpr std::uint64_t kResetOnFork = 1;
-  SchedAttr attributes;
-  attributes.flags = kResetOnFork;
-  attributes.nice = ::getpriority(PRIO_PROCESS, 0);
-  attributes.runtime = 100'000;
-  (void)::syscall(SYS_sched_setattr, 0, &attributes, 0);
-}
-
-}  // namespace
 
 Shards::Shards(unsigned count, const adapter::Sessions::Setup& setup) {
   for (unsigned i = 0; i < count; ++i) {
@@ -65,7 +31,6 @@ void Shards::start() {
       sigset_t all;
       sigfillset(&all);
       pthread_sigmask(SIG_BLOCK, &all, nullptr);
-      ask_for_short_slices();
       for (;;) {
         try {
           io.run();
