@@ -37,6 +37,8 @@ class ViewerConnection : public Connection {
   /// screen into frames_ once that is painted; the stream goes on behind it. False: not yet, the
   /// viewer will be woken.
   bool bridge_gap(Offset from);
+  /// It fell out, and is woken when it has a screen or may have one.
+  bool waits_for_screen() const;
 
   /// The reader waits, with nothing in hand that describe(CarriedState&) does not know.
   net::awaitable<void> rest(Signal& signal);

@@ -17,6 +17,7 @@ struct ViewerConnection::Repaint {
   Signal* wake;  ///< Of the viewer, who owns us.
   bool waiting = false;
   bool done = false;
+  bool lapped = false;  ///< It fell out, and has no screen since.
   Offset at = 0;        ///< The painting shows the screen before this byte.
   unsigned missed = 0;  ///< Paintings that came too late.
   std::string painting;
@@ -31,9 +32,15 @@ std::string ViewerConnection::cleared_before(Offset from) const {
   return soft_reset() + "\x1B[H\x1B[J" + modes_before(from);
 }
 
+bool ViewerConnection::waits_for_screen() const {
+  if (!repaint_ || !repaint_->lapped || repaint_->done) return false;
+  return repaint_->waiting || std::chrono::steady_clock::now() < repaint_->not_before;
+}
+
 bool ViewerConnection::bridge_gap(Offset from) {
   if (!repaint_) repaint_ = std::make_shared<Repaint>(shard_.io, viewer_.wake);
   Repaint& repaint = *repaint_;
+  repaint.lapped = true;
   if (repaint.waiting) return false;
   if (std::exchange(repaint.done, false)) {
     const std::string painting = std::exchange(repaint.painting, {});
@@ -84,6 +91,7 @@ void ViewerConnection::go_on_behind(Offset from, const std::string& painting) {
   (void)session_->acked(viewer_, at);
   session_->telemetry().error(session_->id(), "gap", "a viewer fell out of the ring");
   repaint_->missed = 0;
+  repaint_->lapped = false;
   repaint_->not_before = std::chrono::steady_clock::now() + kBetweenRepaints;
 }
 

@@ -120,6 +120,8 @@ net::awaitable<bool> WsConnection::write_news() {
 net::awaitable<bool> WsConnection::write_next() {
   // Bulk waits until the kernel has taken what it was given; control frames do not.
   if (ws_.next_layer().pending() > 0) co_return false;
+  // Where it may go on moves with each turn of a flood, and costs a look through the ring.
+  if (waits_for_screen()) co_return false;
   const Delivery delivery = session_->next_delivery(viewer_, kFrameBytes);
   if (delivery.gap_from) co_return bridge_gap(*delivery.gap_from);
   if (delivery.first < delivery.end) co_return co_await write_bytes(delivery);
