@@ -15,7 +15,7 @@ cmd_bench() {
   node "$root/bench/run.mjs" --dry-run "$@" || return
   install_packages "${run_packages[@]}" "${bench_packages[@]}"
   say "peers"
-  "$root/bench/peers/install.sh" </dev/null
+  "$root/tools/npm-install.sh" "$root/bench/peers" </dev/null
   if ((own)); then
     # Again, even if it was configured: bench-micro is there only since its library is.
     (cd "$root" && cmake --preset release >/dev/null)

@@ -3,7 +3,7 @@
 
 ctest_jobs=${CTEST_PARALLEL_LEVEL:-$(nproc)}
 
-web_packages() { "$root/web/install.sh"; }
+web_packages() { "$root/tools/npm-install.sh" "$root/web"; }
 
 # Runs ctest of one preset; its closing line is the last output of every test command.
 run_ctest() {
