@@ -183,7 +183,7 @@ TEST(HolderConnections, AnEmptyPacketIsTheEndOfTheConnection) {
   ASSERT_TRUE(peer.send("", {STDERR_FILENO, STDIN_FILENO}));
   EXPECT_TRUE(peer.at_end());
   peer.close();
-  EXPECT_TRUE(eventually([&] { return holder.descriptors() == before - 1; }));
+  EXPECT_TRUE(until([&] { return holder.descriptors() == before - 1; }));
 }
 
 TEST(HolderConnections, APacketOverTheLimitIsRefusedByItsLimit) {

@@ -19,17 +19,8 @@ namespace term::holder {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-bool eventually(const std::function<bool()>& done, milliseconds within) {
-  const auto deadline = steady_clock::now() + within;
-  while (!done()) {
-    if (steady_clock::now() >= deadline) return false;
-    std::this_thread::sleep_for(milliseconds(5));
-  }
-  return true;
-}
-
 std::optional<int> Process::wait(milliseconds within) {
-  eventually(
+  until(
       [&] {
         int status = 0;
         if (!wait_status && pid > 0 && ::waitpid(pid, &status, WNOHANG) == pid)
@@ -86,7 +77,7 @@ HolderProcess::HolderProcess(std::vector<std::string> options, std::vector<std::
 void HolderProcess::start() {
   const auto before = log().size();
   process_ = start_process(argv_, directory_.path("log"), {"TEST_DIR=" + directory_.path()});
-  EXPECT_TRUE(eventually([&] {
+  EXPECT_TRUE(until([&] {
     return log().find("holder.ready", before) != std::string::npos || process_.ended();
   })) << log();
   EXPECT_FALSE(process_.ended()) << log();
@@ -195,7 +186,7 @@ Packet Peer::ask(std::string bytes, const std::vector<int>& fds) {
 }
 
 bool Peer::at_end() {
-  return eventually([&] {
+  return until([&] {
     while (receive(milliseconds(0))) {
     }
     char byte;

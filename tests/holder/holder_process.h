@@ -16,13 +16,12 @@
 
 #include "holder/wire.h"
 #include "session/unique_fd.h"
+#include "support/until.h"
 
 namespace term::holder {
 
-inline constexpr std::chrono::seconds kDeadline{20};
-
-/// Looks every few milliseconds until `done` or the deadline.
-bool eventually(const std::function<bool()>& done, std::chrono::milliseconds within = kDeadline);
+using test::kDeadline;
+using test::until;
 
 /// A program and its stderr in a file.
 struct Process {
@@ -70,7 +69,7 @@ class HolderProcess {
   /// Starts it again in the same directory.
   void start();
   bool logs(const std::string& text) {
-    return eventually([&] { return log().find(text) != std::string::npos; });
+    return until([&] { return log().find(text) != std::string::npos; });
   }
   size_t descriptors() const;
 

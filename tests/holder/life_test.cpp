@@ -112,7 +112,7 @@ TEST(HolderLife, ADaemonListensBeforeItsStarterEndsAndIsNobodysChild) {
   ASSERT_EQ(::stat((state + "/holder.log").c_str(), &log), 0);
   EXPECT_EQ(log.st_mode & 07777, 0600U);
   // Idle: no session, no service.
-  EXPECT_TRUE(eventually([&] { return !is_alive(pid); }));
+  EXPECT_TRUE(until([&] { return !is_alive(pid); }));
   EXPECT_FALSE(std::filesystem::exists(state + "/holder.sock"));
   EXPECT_NE(contents(state + "/holder.log").find("holder.idle seconds=1"), std::string::npos);
 }
@@ -196,7 +196,7 @@ size_t runs(const HolderProcess& holder) {
 TEST(HolderInit, TheServiceIsRestartedWhenItFailsEverMoreSlowly) {
   HolderProcess holder({}, service("kill -KILL $$"));
   const auto start = steady_clock::now();
-  ASSERT_TRUE(eventually([&] { return runs(holder) >= 3; }));
+  ASSERT_TRUE(until([&] { return runs(holder) >= 3; }));
   EXPECT_GE(steady_clock::now() - start, milliseconds(550)) << "200 ms, then 400 ms";
   EXPECT_TRUE(holder.logs("status=137 restart_in_ms=800")) << holder.log();
 }
@@ -221,7 +221,7 @@ TEST(HolderInit, SigtermEndsTheServiceFirstThenTheSessionsThenItself) {
   HolderProcess holder({}, service("trap 'echo told >>$TEST_DIR/order; exit 5' TERM; trap 'echo "
                                    "reload >>$TEST_DIR/order' HUP; "
                                    "echo up >>$TEST_DIR/order; while :; do sleep 0.02; done"));
-  ASSERT_TRUE(eventually([&] { return contents(holder.file("order")) == "up\n"; }));
+  ASSERT_TRUE(until([&] { return contents(holder.file("order")) == "up\n"; }));
   {
     // Said by another process than the service; as soon as it is gone the service is started anew.
     const pid_t child = ::fork();
@@ -235,10 +235,10 @@ TEST(HolderInit, SigtermEndsTheServiceFirstThenTheSessionsThenItself) {
     ::waitpid(child, nullptr, 0);
   }
   // That one counted as the service; without it the next was started.
-  ASSERT_TRUE(eventually([&] { return runs(holder) == 2; })) << holder.log();
-  ASSERT_TRUE(eventually([&] { return contents(holder.file("order")) == "up\nup\n"; }));
+  ASSERT_TRUE(until([&] { return runs(holder) == 2; })) << holder.log();
+  ASSERT_TRUE(until([&] { return contents(holder.file("order")) == "up\nup\n"; }));
   ::kill(holder.pid(), SIGHUP);
-  ASSERT_TRUE(eventually([&] { return contents(holder.file("order")) == "up\nup\nreload\n"; }));
+  ASSERT_TRUE(until([&] { return contents(holder.file("order")) == "up\nup\nreload\n"; }));
   ::kill(holder.pid(), SIGTERM);
   const auto status = holder.process().wait();
   ASSERT_TRUE(status) << holder.log();
@@ -251,9 +251,9 @@ TEST(HolderInit, OrphansAreReaped) {
       {},
       service("(sh -c 'echo $$ >$TEST_DIR/orphan; sleep 0.1' &) ; while :; do sleep 0.05; done"));
   ASSERT_TRUE(
-      eventually([&] { return contents(holder.file("orphan")).find('\n') != std::string::npos; }));
+      until([&] { return contents(holder.file("orphan")).find('\n') != std::string::npos; }));
   const pid_t orphan = std::atoi(contents(holder.file("orphan")).c_str());
-  EXPECT_TRUE(eventually([&] { return status_of(orphan, "State").empty(); }));
+  EXPECT_TRUE(until([&] { return status_of(orphan, "State").empty(); }));
 }
 
 TEST(HolderInit, AServiceThatIsNotThereIsStatus127) {
@@ -267,16 +267,16 @@ TEST(HolderInit, AServiceThatIsNotThereIsStatus127) {
 
 TEST(HolderInit, AnUpgradeKeepsTheService) {
   HolderProcess holder({}, service("while :; do sleep 0.02; done"));
-  ASSERT_TRUE(eventually([&] { return runs(holder) == 1; }));
+  ASSERT_TRUE(until([&] { return runs(holder) == 1; }));
   ::kill(holder.pid(), SIGUSR2);
   ASSERT_TRUE(holder.logs("holder.upgrade"));
-  ASSERT_TRUE(eventually([&] {
+  ASSERT_TRUE(until([&] {
     return contents("/proc/" + std::to_string(holder.pid()) + "/cmdline").find("resume") !=
            std::string::npos;
   }));
   EXPECT_EQ(runs(holder), 1U);
   ::kill(std::atoi(contents(holder.file("runs")).c_str() + 8), SIGKILL);
-  EXPECT_TRUE(eventually([&] { return runs(holder) == 2; })) << "and notices when it ends";
+  EXPECT_TRUE(until([&] { return runs(holder) == 2; })) << "and notices when it ends";
   ::kill(holder.pid(), SIGTERM);
   EXPECT_TRUE(holder.process().wait());
 }

@@ -189,7 +189,7 @@ TEST(HolderLoad, TwentyThousandPacketsOfNonsenseDoNoHarmAndLeakNothing) {
   }
   EXPECT_EQ(peer.release(0).type(), Type::done);
   peer.close();
-  EXPECT_TRUE(eventually([&] { return holder.descriptors() == before; }))
+  EXPECT_TRUE(until([&] { return holder.descriptors() == before; }))
       << holder.descriptors() << " descriptors, before it were " << before;
 }
 

@@ -189,7 +189,7 @@ TEST(HolderAdopts, NothingThatIsNotThere) {
   EXPECT_EQ(peer.ask(wrong, {orphan.pty.get()}).error(), ESRCH) << "a pid used again";
   EXPECT_EQ(peer.ask(orphan.message(65536), {orphan.pty.get()}).error(), EINVAL);
   ::kill(orphan.pid, SIGKILL);
-  ASSERT_TRUE(eventually([&] { return !is_alive(orphan.pid); }));
+  ASSERT_TRUE(until([&] { return !is_alive(orphan.pid); }));
   EXPECT_EQ(peer.ask(orphan.message(0), {orphan.pty.get()}).error(), ESRCH) << "gone";
   EXPECT_TRUE(peer.list().empty());
   EXPECT_EQ(holder.descriptors(), before);

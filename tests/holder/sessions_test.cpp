@@ -141,7 +141,7 @@ TEST(HolderSessions, WhatEndsWhileNobodyIsConnectedIsInTheNextListing) {
   }
   EXPECT_TRUE(is_alive(pid)) << "the service ended, the shell did not";
   ASSERT_TRUE(type(pty.get(), "\n"));
-  ASSERT_TRUE(eventually([&] { return status_of(pid, "State").empty(); })) << "reaped";
+  ASSERT_TRUE(until([&] { return status_of(pid, "State").empty(); })) << "reaped";
   Peer next(holder.dir());
   const auto held = next.list();
   ASSERT_EQ(held.size(), 1U);
@@ -195,7 +195,7 @@ TEST(HolderSessions, AReleasedShellIsHungUpAndStillReaped) {
   EXPECT_EQ(peer.release(0).error(), ENOENT);
   EXPECT_TRUE(is_alive(pid)) << "our own descriptor of the pty keeps it";
   answer.fds.clear();
-  EXPECT_TRUE(eventually([&] { return status_of(pid, "State").empty(); })) << "ended and reaped";
+  EXPECT_TRUE(until([&] { return status_of(pid, "State").empty(); })) << "ended and reaped";
   EXPECT_FALSE(peer.receive(std::chrono::milliseconds(200))) << "of a released one nothing is told";
   EXPECT_EQ(peer.spawn(0, {"/bin/cat"}).type(), Type::spawned) << "the slot is free";
 }
@@ -273,8 +273,8 @@ TEST(HolderSessions, TheLastDescriptorsAreKeptForConnections) {
   std::vector<std::string> argv{
       "/bin/sh", "-c", "ulimit -n 100; exec " TERM_HOLDER " --state-dir=" + holder.file("low")};
   Process small = start_process(argv, holder.file("low.log"));
-  ASSERT_TRUE(eventually(
-      [&] { return contents(holder.file("low.log")).find("ready") != std::string::npos; }));
+  ASSERT_TRUE(
+      until([&] { return contents(holder.file("low.log")).find("ready") != std::string::npos; }));
   Peer peer(holder.file("low"));
   Packet refused;
   uint32_t started = 0;

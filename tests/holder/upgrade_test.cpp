@@ -28,7 +28,7 @@ std::string exe_of(pid_t pid) {
 
 /// Waits until the holder has become `times` others.
 bool became(HolderProcess& holder, int times) {
-  return eventually([&] {
+  return until([&] {
     const std::string log = holder.log();
     int found = -1;
     for (size_t at = 0; (at = log.find("holder.ready", at)) != std::string::npos; ++at) ++found;

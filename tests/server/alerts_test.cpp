@@ -127,10 +127,7 @@ TEST_P(AlertsOfAService, AreInHealthAndMetricsUntilTheyClear) {
     return http(service.http_port(), "GET", target).body;
   };
   const auto eventually = [&](const std::string& target, const std::string& part) {
-    const auto end = std::chrono::steady_clock::now() + kDeadline;
-    while (std::chrono::steady_clock::now() < end)
-      if (get(target).find(part) != std::string::npos) return true;
-    return false;
+    return until([&] { return get(target).find(part) != std::string::npos; });
   };
   EXPECT_NE(get("/metrics").find("terminal_alert{signal=\"error_rate\"} 0\n"), std::string::npos);
   EXPECT_EQ(http(service.ws_port(), "POST", "/api/terminal/create", R"({"projectId": "p"})").status,

@@ -28,12 +28,9 @@ bool available(TestServer& server, bool wanted) {
 
 /// Until Redis has an entry for the session; it is written in the background.
 std::string entry(const RedisServer& redis, const std::string& id) {
-  const auto end = std::chrono::steady_clock::now() + kDeadline;
-  while (std::chrono::steady_clock::now() < end) {
-    if (auto text = redis.run({"GET", "terminal:engine:" + id})) return *text;
-    std::this_thread::yield();
-  }
-  return {};
+  std::optional<std::string> text;
+  until([&] { return (text = redis.run({"GET", "terminal:engine:" + id})).has_value(); });
+  return text.value_or("");
 }
 
 /// The answer is the truth, whatever the cache thinks.

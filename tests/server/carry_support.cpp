@@ -36,15 +36,6 @@ server::Connection* only(server::Shard& shard) {
 
 }  // namespace
 
-bool eventually(const std::function<bool()>& done) {
-  const auto end = std::chrono::steady_clock::now() + kDeadline;
-  while (std::chrono::steady_clock::now() < end) {
-    if (done()) return true;
-    std::this_thread::yield();
-  }
-  return false;
-}
-
 CarryServer::CarryServer(const std::string& script,
                          const std::function<void(server::Config&)>& adjust)
     : directory_(testing::TempDir() + "carry-XXXXXX") {
@@ -78,7 +69,7 @@ void CarryServer::go() { std::ofstream(directory_ + "/go") << "go"; }
 
 bool CarryServer::printed(const SessionId& id, Offset bytes) {
   auto& home = shard(id);
-  return eventually([&] {
+  return until([&] {
     return on_shard(home, [&] { return home.sessions->find(id)->ring().next() >= bytes; });
   });
 }
@@ -98,7 +89,7 @@ std::string CarryServer::file(const std::string& name) const {
 
 bool CarryServer::file_has(const std::string& name, std::size_t bytes) const {
   const std::string path = directory_ + "/" + name;
-  return eventually([&] {
+  return until([&] {
     std::error_code ec;
     const auto size = std::filesystem::file_size(path, ec);
     return !ec && size >= bytes;
@@ -120,7 +111,7 @@ std::optional<Parcel> freeze(CarryServer& from, const SessionId& id) {
     return connection;
   });
   if (parcel.from == nullptr) return std::nullopt;
-  const bool quiet = eventually([&] {
+  const bool quiet = until([&] {
     ++parcel.turns;
     return on_shard(shard, [&] { return only(shard) == nullptr || parcel.from->quiet(); });
   });
@@ -152,8 +143,7 @@ void forget(CarryServer& from, const SessionId& id) {
     if (auto* connection = only(shard)) connection->forget();
     return true;
   });
-  EXPECT_TRUE(
-      eventually([&] { return on_shard(shard, [&] { return shard.connections.empty(); }); }));
+  EXPECT_TRUE(until([&] { return on_shard(shard, [&] { return shard.connections.empty(); }); }));
 }
 
 Result<void> adopt(CarryServer& to, Parcel parcel) {

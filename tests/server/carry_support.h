@@ -26,9 +26,6 @@ auto on_shard(server::Shard& shard, F f) {
   return future.get();
 }
 
-/// Until `done()`; false after the deadline.
-bool eventually(const std::function<bool()>& done);
-
 /// The beginning of a script that waits for CarryServer::go().
 inline constexpr auto kWait = "while [ ! -e go ]; do sleep 0.01; done\n";
 

@@ -222,7 +222,7 @@ TEST(Carry, OffersTheRestOfAHalfTakenPasteFirst) {
   client.type(paste);
   client.type("after");
   // The pty may have some of it already; nobody reads that.
-  ASSERT_TRUE(eventually([&] { return a.input("s", "typist").accepted >= 64 * 1024; }));
+  ASSERT_TRUE(until([&] { return a.input("s", "typist").accepted >= 64 * 1024; }));
   auto parcel = freeze(a, "s");
   ASSERT_TRUE(parcel);
   const auto accepted = a.input("s", "typist").accepted;
@@ -282,7 +282,7 @@ TEST(Carry, GivesNothingForAConnectionThatIsEnding) {
   client.ws().pause_reading(true);  // It never answers our close frame.
   auto& shard = a.shard("s");
   client.type("x\n");
-  ASSERT_TRUE(eventually([&] {
+  ASSERT_TRUE(until([&] {
     return on_shard(shard, [&] {
       const auto session = shard.sessions->find("s");
       return !session || session->ended();

@@ -169,17 +169,11 @@ class GuardedService : public testing::Test {
     }
     return failed;
   }
-  bool eventually(const std::function<bool()>& done) {
-    const auto end = std::chrono::steady_clock::now() + kDeadline;
-    while (std::chrono::steady_clock::now() < end)
-      if (done()) return true;
-    return false;
-  }
   Json flips() { return get("/api/admin/flips").at("flips"); }
   Json guard() { return get("/api/health/terminal").at("guard"); }
   /// The monitor has looked at all operations since the flip.
   bool looked_at(int operations) {
-    return eventually([&] {
+    return until([&] {
       const Json watch = guard().at("observing");
       return !watch.is_null() && watch.at("operations") >= operations;
     });
@@ -195,8 +189,8 @@ TEST_F(GuardedService, TwoPercentOfErrorsAfterAFlipBringItBackOnce) {
   EXPECT_EQ(guard().at("observing").at("flip"), flip.at("flip").at("id"));
   every_ = 50;
   ASSERT_EQ(work(150), 3);
-  ASSERT_TRUE(eventually([&] { return flips().size() == 2; }));
-  ASSERT_TRUE(eventually([&] { return !flips().at(0).at("ended").is_null(); }));
+  ASSERT_TRUE(until([&] { return flips().size() == 2; }));
+  ASSERT_TRUE(until([&] { return !flips().at(0).at("ended").is_null(); }));
   const Json back = flips().at(0);
   EXPECT_EQ(back.at("who"), "guard");
   EXPECT_EQ(back.at("to"), "legacy");
@@ -211,7 +205,7 @@ TEST_F(GuardedService, TwoPercentOfErrorsAfterAFlipBringItBackOnce) {
   ASSERT_EQ(work(100), 2);
   EXPECT_TRUE(guard().at("observing").is_null());
   const double before = get("/api/health/terminal").at("uptime_ms").get<double>();
-  ASSERT_TRUE(eventually(
+  ASSERT_TRUE(until(
       [&] { return get("/api/health/terminal").at("uptime_ms").get<double>() > before + 1500; }));
   EXPECT_EQ(flips().size(), 2U);
   EXPECT_EQ(guard().at("rollbacks"), 1);
@@ -235,7 +229,7 @@ TEST_F(GuardedService, SwitchedOffItOnlyWatches) {
   ASSERT_TRUE(looked_at(40));
   EXPECT_EQ(flips().size(), 1U);
   flags({{"auto_rollback", true}});  // Still within its time.
-  EXPECT_TRUE(eventually([&] { return flips().size() == 2; }));
+  EXPECT_TRUE(until([&] { return flips().size() == 2; }));
 }
 
 TEST_F(GuardedService, AFlipByHandMeanwhileEndsTheWatch) {
@@ -246,7 +240,7 @@ TEST_F(GuardedService, AFlipByHandMeanwhileEndsTheWatch) {
   flags({{"services", {{"streams", true}}}, {"force", true}});
   every_ = 3;
   ASSERT_EQ(work(30), 10);
-  ASSERT_TRUE(eventually([&] { return flips().size() == 4; }));
+  ASSERT_TRUE(until([&] { return flips().size() == 4; }));
   EXPECT_EQ(flips().at(0).at("who"), "guard");
   EXPECT_EQ(flips().at(0).at("to"), "streams=legacy");
 }

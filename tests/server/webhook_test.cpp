@@ -143,15 +143,6 @@ class Receiver {
   std::thread thread_;
 };
 
-bool eventually(const std::function<bool()>& done) {
-  const auto end = std::chrono::steady_clock::now() + kDeadline;
-  while (std::chrono::steady_clock::now() < end) {
-    if (done()) return true;
-    std::this_thread::yield();
-  }
-  return false;
-}
-
 Webhook::Setup impatient(std::string url) {
   return {.url = std::move(url),
           .first_retry = Millis{5},
@@ -169,8 +160,8 @@ TEST(Webhook, IsTriedAgainUntilTheOtherEndTakesItAndKeepsTheOrder) {
   webhook.post(
       {.text = "first \"é\"", .phase = "alert", .reason = "r", .eta = "5 min", .impact = "i"});
   webhook.post({.text = "second"});
-  ASSERT_TRUE(eventually([&] { return receiver.bodies().size() == 2; }));
-  EXPECT_TRUE(eventually([&] { return webhook.status().waiting == 0; }));
+  ASSERT_TRUE(until([&] { return receiver.bodies().size() == 2; }));
+  EXPECT_TRUE(until([&] { return webhook.status().waiting == 0; }));
   const Json first = receiver.bodies().at(0);
   EXPECT_EQ(first.at("text"), "first \"é\"");
   const Json fields = first.at("attachments").at(0).at("fields");
@@ -196,10 +187,10 @@ TEST(Webhook, GivesUpAtOnceWhatTheOtherEndWillNeverTake) {
   Receiver receiver({Receiver::Does::refuse});
   Webhook webhook(impatient(address(receiver)));
   webhook.post({.text = "first"});
-  ASSERT_TRUE(eventually([&] { return webhook.status().dropped == 1; }));
+  ASSERT_TRUE(until([&] { return webhook.status().dropped == 1; }));
   EXPECT_EQ(webhook.status().last_error, "answered 404");
   webhook.post({.text = "second"});
-  ASSERT_TRUE(eventually([&] { return webhook.status().delivered == 1; }));
+  ASSERT_TRUE(until([&] { return webhook.status().delivered == 1; }));
   EXPECT_EQ(receiver.bodies().at(0).at("text"), "second");
 }
 
@@ -208,7 +199,7 @@ TEST(Webhook, KeepsTheNewestWhenNobodyTakesThem) {
   setup.max_waiting = 3;
   Webhook webhook(setup);
   for (int n = 0; n < 10; ++n) webhook.post({.text = "x"});
-  ASSERT_TRUE(eventually([&] { return webhook.status().failed_attempts > 2; }));
+  ASSERT_TRUE(until([&] { return webhook.status().failed_attempts > 2; }));
   const auto status = webhook.status();
   EXPECT_LE(status.waiting, 4U) << "those that wait, and the one on its way";
   EXPECT_GE(status.dropped, 6U);
@@ -242,20 +233,19 @@ TEST(Webhook, SpeaksTlsAndTrustsOnlyWhomTheSystemTrusts) {
   {
     Webhook stranger(at("localhost"));
     stranger.post({.text = "secret"});
-    ASSERT_TRUE(eventually([&] { return stranger.status().failed_attempts > 1; }));
+    ASSERT_TRUE(until([&] { return stranger.status().failed_attempts > 1; }));
     EXPECT_NE(stranger.status().last_error.find("TLS: "), std::string::npos);
   }
   ::setenv("SSL_CERT_FILE", certificate.c_str(), 1);  // NOLINT: OpenSSL's own way to say so
   {
     Webhook wrong_name(at("127.0.0.1"));
     wrong_name.post({.text = "secret"});
-    ASSERT_TRUE(eventually([&] { return wrong_name.status().failed_attempts > 1; }));
+    ASSERT_TRUE(until([&] { return wrong_name.status().failed_attempts > 1; }));
   }
   EXPECT_TRUE(receiver.bodies().empty());
   Webhook webhook(at("localhost"));
   webhook.post({.text = "hello"});
-  EXPECT_TRUE(eventually([&] { return receiver.bodies().size() == 1; }))
-      << webhook.status().last_error;
+  EXPECT_TRUE(until([&] { return receiver.bodies().size() == 1; })) << webhook.status().last_error;
   ::unsetenv("SSL_CERT_FILE");  // NOLINT
   std::error_code ignored;
   std::filesystem::remove_all(directory, ignored);
@@ -269,7 +259,7 @@ TEST(Webhook, OfAServiceHearsOfMaintenanceAndRollbacksAndIsShownNowhere) {
       200U);
   ASSERT_EQ(http(server.operator_port(), "POST", "/api/admin/maintenance/disable").status, 200U);
   server.flags({{"terminal_refactor", false}, {"force", true}, {"reason", "INC-12"}});
-  ASSERT_TRUE(eventually([&] { return receiver.bodies().size() == 3; }));
+  ASSERT_TRUE(until([&] { return receiver.bodies().size() == 3; }));
   const auto field = [&](std::size_t n, const std::string& title) {
     const Json body = receiver.bodies().at(n);
     for (const Json& f : body.at("attachments").at(0).at("fields"))

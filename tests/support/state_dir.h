@@ -13,18 +13,9 @@
 #include <string>
 
 #include "session/holder_link.h"
+#include "support/until.h"
 
 namespace term::test {
-
-/// Until `done`, or false after the deadline. Gives the processor away in between.
-inline bool until(const std::function<bool()>& done) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!done()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    ::sched_yield();
-  }
-  return true;
-}
 
 /// terminal-holder of the same build: beside the test programs' folder.
 inline std::filesystem::path holder_program() {

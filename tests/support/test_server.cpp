@@ -58,12 +58,7 @@ Json TestServer::flags(const Json& body) {
 
 bool TestServer::eventually(const std::string& target,
                             const std::function<bool(const Json&)>& done) {
-  const auto end = std::chrono::steady_clock::now() + kDeadline;
-  while (std::chrono::steady_clock::now() < end) {
-    if (done(json(target))) return true;
-    std::this_thread::yield();
-  }
-  return false;
+  return until([&] { return done(json(target)); });
 }
 
 std::vector<PortMix> all_port_mixes() {

@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-namespace term::test {
+#include "support/until.h"
 
-inline constexpr auto kDeadline = std::chrono::seconds(30);
+namespace term::test {
 
 /// What a connection received so far.
 struct Inbox {
