@@ -1,7 +1,7 @@
 // What a session costs of everything that a machine has only so much of: descriptors, threads, memory
 // of our processes, of the shell, and of the kernel. The figures of docs/scale.md.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { until } from './servers.mjs';
+import { until } from '../tests/support/waiting.mjs';
 import { open, option } from './viewer.mjs';
 
 const field = (text, name) => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(text)?.[1] ?? Number.NaN);

@@ -4,7 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { createReadStream, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { footprint } from './footprint.mjs';
-import { Ours, until } from './servers.mjs';
+import { Ours } from './servers.mjs';
+import { until } from '../tests/support/waiting.mjs';
 import { open, option } from './viewer.mjs';
 
 function statusKib(pid, name) {

@@ -5,33 +5,11 @@ import { existsSync, mkdirSync, openSync, closeSync, readFileSync, writeFileSync
 import { createConnection, createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { alive, until } from '../tests/support/waiting.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
-const kDeadlineMs = 30_000;
 /** Runs in every session; no start-up file of anybody's is read by it. */
 export const kShell = '/bin/sh';
-
-export async function until(check, what) {
-  const deadline = Date.now() + kDeadlineMs;
-  for (let last = ''; ; ) {
-    try {
-      const value = await check();
-      if (value) return value;
-    } catch (error) {
-      last = `: ${error.message}`;
-    }
-    if (Date.now() > deadline) throw new Error(`${what} did not happen within ${kDeadlineMs / 1000} s${last}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-export function alive(pid) {
-  try {
-    return !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-}
 
 function freePort() {
   return new Promise((resolve, reject) => {

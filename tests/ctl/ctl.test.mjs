@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { alive, Place, root, Terminal, until } from './support.mjs';
+import { Place, root, Terminal } from './support.mjs';
+import { alive, until } from '../support/waiting.mjs';
 
 let place;
 let terminal;

@@ -1,7 +1,8 @@
 // ./dev start, stop and restart around hand-overs, without a build (dev_without_build.sh).
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { alive, Place, Terminal, until } from './support.mjs';
+import { Place, Terminal } from './support.mjs';
+import { alive, until } from '../support/waiting.mjs';
 
 /** A place of the test's own, taken away at its end. */
 async function withPlace(context, settings) {

@@ -5,7 +5,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Postgres, Redis } from './databases.mjs';
-import { alive, Place, programs, root, Terminal, until } from './support.mjs';
+import { Place, programs, root, Terminal } from './support.mjs';
+import { alive, until } from '../support/waiting.mjs';
 
 const kSessions = 4;
 let postgres;

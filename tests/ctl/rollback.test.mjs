@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import { Postgres } from './databases.mjs';
 import { ask, engines, kKillProcedure, kSessions, options, procedure, scripts, tampered, tool, unharmed, withService }
   from './procedures.mjs';
-import { alive, Terminal, until } from './support.mjs';
+import { Terminal } from './support.mjs';
+import { alive, until } from '../support/waiting.mjs';
 
 test('the emergency procedure moves all and proves that nothing was lost', async () => {
   await withService({}, async (place, terminals, shells) => {

@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { Postgres } from './databases.mjs';
 import { ask, disturbed, engines, kKillProcedure, kSessions, options, procedure, scripts, tool, unharmed, withService }
   from './procedures.mjs';
-import { alive, Terminal, until } from './support.mjs';
+import { Terminal } from './support.mjs';
+import { alive, until } from '../support/waiting.mjs';
 
 const given = (name, fallback) =>
   process.argv.find((argument) => argument.startsWith(`--${name}=`))?.slice(name.length + 3) ?? fallback;

@@ -4,7 +4,8 @@ import { spawn } from 'node:child_process';
 import { existsSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Place, root, Terminal, until } from './support.mjs';
+import { Place, root, Terminal } from './support.mjs';
+import { until } from '../support/waiting.mjs';
 
 let from;
 let to;

@@ -8,37 +8,13 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { alive, until } from '../support/waiting.mjs';
 
 const { WebSocket } = createRequire(new URL('../../web/package.json', import.meta.url))('ws');
-/** More for runs by hand on a machine that is busy. */
-const kDeadlineMs = Number(process.env.TERMINAL_TEST_DEADLINE_MS ?? 30_000);
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const programs = { service: process.env.TERMINAL_SERVICE_BIN, ctl: process.env.TERMINAL_CTL };
 assert.ok(programs.service && programs.ctl, 'TERMINAL_SERVICE_BIN and TERMINAL_CTL must name the programs');
-
-/** Waits until `check` gives something true; a failing check counts as "not yet". */
-export async function until(check, what) {
-  const deadline = Date.now() + kDeadlineMs;
-  for (let last = ''; ; ) {
-    try {
-      const value = await check();
-      if (value) return value;
-    } catch (error) {
-      last = `: ${error.message}`;
-    }
-    assert.ok(Date.now() < deadline, `waited too long for ${what}${last}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-export function alive(pid) {
-  try {
-    return !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-}
 
 /** A program that runs: what it printed, and how it ended. */
 class Run {

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { installed, launchBrowser, Service, until, Visit } from './support.mjs';
+import { installed, launchBrowser, Service, Visit } from './support.mjs';
+import { until } from '../support/waiting.mjs';
 
 let service;
 let browser;

@@ -2,7 +2,8 @@
 // pause that the status line explains.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { launchBrowser, Service, until, Visit } from './support.mjs';
+import { launchBrowser, Service, Visit } from './support.mjs';
+import { until } from '../support/waiting.mjs';
 
 let service;
 let browser;

@@ -1,7 +1,8 @@
 // How the page looks and is handled: search, clipboard, keyboard, themes, small screens, tokens.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { launchBrowser, Service, until, Visit } from './support.mjs';
+import { launchBrowser, Service, Visit } from './support.mjs';
+import { until } from '../support/waiting.mjs';
 
 let service;
 let browser;

@@ -2,33 +2,18 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { connect as dial, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { alive, until } from '../support/waiting.mjs';
 
 const require = createRequire(new URL('../../web/package.json', import.meta.url));
 const { chromium } = require('playwright-core');
 
-const kDeadlineMs = 20_000;
-const kPollMs = 20;
-
-/** Waits until `check` gives something true; a failing check counts as "not yet". */
-export async function until(check, what = String(check)) {
-  const deadline = Date.now() + kDeadlineMs;
-  for (let last = ''; ; ) {
-    try {
-      const value = await check();
-      if (value) return value;
-    } catch (error) {
-      last = `: ${error.message}`;
-    }
-    assert.ok(Date.now() < deadline, `waited too long for ${what}${last}`);
-    await new Promise((resolve) => setTimeout(resolve, kPollMs));
-  }
-}
+const kPageDeadlineMs = 20_000;
 
 /** A TCP relay to `target` ({port}) whose connections can be cut, as by pulling the cable. */
 class Cable {
@@ -133,7 +118,7 @@ export class Service {
   async kill() {
     const pid = await this.pid();
     process.kill(pid, 'SIGKILL');
-    await until(() => !existsSync(`/proc/${pid}`) || readFileSync(`/proc/${pid}/status`, 'utf8').includes('State:\tZ'), 'its end');
+    await until(() => !alive(pid), 'its end');
     this.killed = pid;
   }
 
@@ -188,7 +173,7 @@ export class Visit {
     visit.service = service;
     visit.context = await browser.newContext({ viewport: { width: 1000, height: 600 }, ...options });
     visit.page = await visit.context.newPage();
-    visit.page.setDefaultTimeout(kDeadlineMs);
+    visit.page.setDefaultTimeout(kPageDeadlineMs);
     visit.faults = [];
     visit.page.on('pageerror', (error) => visit.faults.push(`error: ${error.message}`));
     visit.page.on('console', (message) => {

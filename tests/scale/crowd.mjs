@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Place, until } from '../ctl/support.mjs';
+import { Place } from '../ctl/support.mjs';
+import { until } from '../support/waiting.mjs';
 
 /** `--name=NUMBER` of the command line. */
 export function number(name, fallback) {

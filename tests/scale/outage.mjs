@@ -6,7 +6,8 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Postgres } from '../ctl/databases.mjs';
-import { Terminal, until } from '../ctl/support.mjs';
+import { Terminal } from '../ctl/support.mjs';
+import { until } from '../support/waiting.mjs';
 import { ask, crowdPlace, number } from './crowd.mjs';
 
 const seconds = number('seconds', 60);

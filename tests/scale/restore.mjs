@@ -7,7 +7,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { programs, until } from '../ctl/support.mjs';
+import { programs } from '../ctl/support.mjs';
+import { until } from '../support/waiting.mjs';
 import { ask, crowdPlace, fill, number, Peak, printed } from './crowd.mjs';
 
 const sessions = number('sessions', 1000);
