@@ -58,6 +58,19 @@ for (const name of scripts) {
   });
 }
 
+test('what the terminal test of a run before left is closed', async () => {
+  await withService({}, async (place, terminals, shells) => {
+    const left = { sessionId: 'rollback-test-1', projectId: 'rollback-test' };
+    const created = await place.ctl(['api', 'POST', '/api/terminal/create', JSON.stringify(left)]);
+    assert.equal(created.status, 0, created.output);
+    const { status, report, stderr } = await procedure(place, 'rollback-phase2.sh');
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(report.steps.find(({ tiers }) => tiers).tiers, { live: kSessions });
+    assert.equal((await ask(place, '/api/admin/sessions')).count, kSessions);
+    await unharmed(terminals, shells, 'after');
+  });
+});
+
 test('a shell that its user ended is no loss, one that is missing is', async () => {
   await withService({}, async (place, terminals, shells) => {
     const before = join(place.directory, 'before.json');

@@ -5,7 +5,18 @@
 # Every session with its pid and offsets, as the service has it now.
 sessions_now() { api GET /api/admin/sessions; }
 
+test_project=rollback-test
+# Of step_test_terminals: what an earlier run left that was killed, or lost its service, in the middle of this test.
+close_test_terminals() {
+  local left id
+  left=$(api GET "/api/terminal/list?projectId=$test_project" | jq -r '.sessions[].id') || fail "the sessions cannot be listed"
+  for id in $left; do
+    api DELETE "/api/terminal/close/$id" >/dev/null || fail "session $id of an earlier test cannot be closed"
+  done
+}
+
 step_remember() {
+  close_test_terminals
   ctl remember >"$scratch/before.json" || fail "the service does not list its sessions"
   note_from "$scratch/before.json" '{sessions: .count, errors_lost: .lost}'
 }
@@ -82,8 +93,8 @@ maintenance_off() { api POST /api/admin/maintenance/disable >/dev/null || fail "
 
 # A new shell works, through the user's port, and goes again; so do those that are there.
 step_test_terminals() {
-  local id=rollback-test-$$ answer status=0
-  answer=$(api POST /api/terminal/create "$(jq -nc --arg id "$id" '{sessionId: $id, projectId: "rollback-test"}')") ||
+  local id=$test_project-$$ answer status=0
+  answer=$(api POST /api/terminal/create "$(jq -nc --arg id "$id" '{sessionId: $id, projectId: "'"$test_project"'"}')") ||
     fail "no new terminal: ${answer:0:300}"
   answer=$(jq -n --arg id "$id" --slurpfile now "$scratch/after.json" \
     '{connections: ([{sessionId: $id}] + [$now[0].sessions[] | {sessionId: .id}])}' |
