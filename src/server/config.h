@@ -86,6 +86,7 @@ struct Config {
 
   // OPERATIONS.md 3: an alert fires beyond these.
   double alert_cpu_percent = 80;  ///< Of what the shards' threads can use together.
+  std::size_t memory_reserve_bytes = 128UL * 1024 * 1024;  ///< 0 = nobody looks; see MemoryWatch.
   std::size_t alert_memory_bytes = 2UL * 1024 * 1024 * 1024;
   double alert_error_percent = 1;
   Millis alert_response_time{500};

@@ -197,6 +197,7 @@ constexpr ConfigRow kRows[] = {
     {{"TERMINAL_AUTO_ROLLBACK", "false", "boolean", "Flip back by itself if a flip goes wrong"}, set_flag<&Config::auto_rollback>, true},
     {{"TERMINAL_SHARDS", "cores", "1..64", "Event loops, each with its own thread and sessions; also --shards"}, set_number<&Config::shards, 1, 64>, true},
     {{"TERMINAL_RING_BYTES", "1MiB", "bytes", "Output kept for one session; memory is taken only as it fills"}, set_bytes<&Config::ring_bytes, 4 * kKiB>},
+    {{"TERMINAL_MEMORY_RESERVE", "128MiB", "bytes", "Memory of the machine, or of the control group, to be left free: with less, scrollback is given up beyond 64 KiB a session, then new sessions are refused; 0 = nobody looks"}, set_bytes<&Config::memory_reserve_bytes, 0, 1024>},
     {{"TERMINAL_HOLDER", "auto", "auto, none", "auto: shells live with terminal-holder, which is started if there is none, and outlive the service; none: they end with the service; also --holder"}, set_holder, true},
     {{"TERMINAL_EXACT", "true", "boolean", "false: bytes pass without staging pipes, so a crash loses or repeats some; for the control run of the tests"}, set_bool<&Config::exact>},
     {{"TERMINAL_DETACHED_TTL", "30min", "duration", "A session without a viewer ends after this; 0 = never"}, set_duration<&Config::detached_ttl, true>},

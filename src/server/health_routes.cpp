@@ -96,6 +96,12 @@ Verdict judge(const Service& service, const Report& report, const Owners& fresh)
     if (store.lost > 0)
       verdict.degrade("store: " + std::to_string(store.lost) + " rows were given up");
   }
+  const MemoryStatus memory = service.operations().memory().status();
+  if (memory.pressure)
+    verdict.degrade("memory: " + std::to_string(memory.left.value_or(0)) +
+                    " bytes are left where " + std::to_string(memory.reserve) +
+                    " are to stay free: " +
+                    (memory.refusing ? "new sessions are refused" : "scrollback is given up"));
   if (report.sessions >= service.config().max_sessions)
     verdict.degrade("MAX_TERMINAL_SESSIONS reached: new sessions are refused");
   return verdict;
@@ -172,6 +178,7 @@ Reply health(Service& service, Request) {
             {"webhook", webhook_json(service.monitor())},
             {"store", store_json(service.persistence())},
             {"holder", holder_json(service.keeper())},
+            {"memory", memory_json(service.operations().memory().status())},
             {"dual_write", parity_json(report.mirror)},
             {"cache", cache_json(service.cache().statistics())},
             {"uptime_ms", uptime.count()},

@@ -160,6 +160,15 @@ void put_sessions(Exposition& out, const Report& report) {
           report.counts.lost);
 }
 
+void put_memory(Exposition& out, const MemoryStatus& memory) {
+  out.one("terminal_memory_pressure", "gauge",
+          "1: less memory is left than TERMINAL_MEMORY_RESERVE.", memory.pressure ? 1 : 0);
+  out.one("terminal_scrollback_given_up_bytes_total", "counter",
+          "Scrollback given up for want of memory.", memory.given_up_bytes);
+  out.one("terminal_sessions_refused_for_memory_total", "counter",
+          "New sessions refused for want of memory.", memory.sessions_refused);
+}
+
 void put_alerts(Exposition& out, const Monitor& monitor) {
   out.family("terminal_alert", "gauge", "1 while the signal is beyond its threshold.");
   for (const AlertKind kind : kAlertKinds)
@@ -284,6 +293,7 @@ Reply prometheus(Service& service, Request) {
   out.sample("terminal_memory_usage", "type", "rings", report.ring_bytes);
   out.one("terminal_cpu_seconds_total", "counter", "CPU time of the service.", usage.cpu_seconds);
   out.one("terminal_open_files", "gauge", "Open descriptors.", usage.open_files);
+  put_memory(out, service.operations().memory().status());
   put_alerts(out, service.monitor());
   Response response;
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";

@@ -89,7 +89,9 @@ net::awaitable<void> Monitor::run() {
   for (;;) {
     timer.expires_after(kInterval);
     co_await timer.async_wait(kNoThrow);
-    if (!service_.handover().running()) co_await look();
+    if (service_.handover().running()) continue;
+    co_await look();
+    co_await service_.operations().memory().look();
   }
 }
 

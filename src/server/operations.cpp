@@ -103,6 +103,7 @@ net::awaitable<Result<Opened>> Operations::open_absent(Shard& shard, OpenRequest
       co_return admitted.error();
     }
   }
+  if (auto room = memory_.may_grow(); !room) co_return room.error();
   if (saved) request = reopening(std::move(request), *saved);
   const SessionId id = request.id;
   auto opened = co_await make(shard, std::move(request), saved);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/config.h"
+#include "server/memory_watch.h"
 #include "server/painting.h"
 #include "server/shards.h"
 
@@ -81,6 +82,8 @@ class Operations {
   void cold_are(ColdSessions* cold) { cold_ = cold; }
   ColdSessions* cold() const { return cold_; }
 
+  MemoryWatch& memory() { return memory_; }
+  const MemoryWatch& memory() const { return memory_; }
   Shards& shards() { return shards_; }
   PtySource& source() { return source_; }
   PaintThread& painter() { return painter_; }
@@ -106,6 +109,7 @@ class Operations {
   std::map<std::string, std::string> environment_;
   std::atomic<std::size_t> leaving_{0};
   PaintThread painter_;
+  MemoryWatch memory_{shards_, config_.memory_reserve_bytes};
   ColdSessions* cold_ = nullptr;
 };
 

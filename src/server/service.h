@@ -63,6 +63,7 @@ class Service {
   std::uint16_t http_port() const { return operator_.port(); }
   Shards& shards() { return shards_; }
   Operations& operations() { return operations_; }
+  const Operations& operations() const { return operations_; }
   Flips& flips() { return flips_; }
   AdmissionControl& admission() { return admission_; }
   Monitor& monitor() { return *monitor_; }

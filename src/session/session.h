@@ -143,6 +143,10 @@ class Session : public std::enable_shared_from_this<Session> {
   void fail();
 
   const OutputRing& ring() const { return ring_; }
+  /// Gives up the oldest bytes of the ring until `keep` are held, and their memory. What an
+  /// attached viewer may still ask for (everything behind what it acknowledged) stays. How many
+  /// bytes went; none while frozen.
+  std::size_t give_up_scrollback(std::size_t keep);
   /// The modes of the terminal where byte `at` begins; `at` is held. Scans up to a sixteenth of the
   /// ring: for an attach, not for each turn.
   TerminalModes modes_at(Offset at) const { return modes_->at(ring_, at); }

@@ -1,5 +1,7 @@
 // A session as a value: taken out of it, and put behind a new shell.
 
+#include <algorithm>
+
 #include "session/session.h"
 
 namespace term {
@@ -15,6 +17,24 @@ void Session::put_saved(std::string_view output, Offset next) {
   }
   modes_->restart(first);
   ring_.append(output);
+}
+
+std::size_t Session::give_up_scrollback(std::size_t keep) {
+  if (frozen_ || ring_.size() <= keep) return 0;
+  const auto stream = streams().export_session(id_);
+  if (!stream) return 0;
+  Offset first = ring_.next() - keep;
+  for (const ViewerState& viewer : stream->viewers) {
+    // One that has fallen out of the ring goes on behind its gap, whatever goes with it.
+    const Offset wants = viewer.acked < ring_.first() ? viewer.sent : viewer.acked;
+    if (wants >= ring_.first()) first = std::min(first, wants);
+  }
+  if (first <= ring_.first()) return 0;
+  const std::size_t before = ring_.size();
+  modes_->before_overwrite(ring_, first);
+  ring_.shrink(static_cast<std::size_t>(ring_.next() - first));
+  streams().output(id_, ring_.next(), {}, ring_.first());
+  return before - ring_.size();
 }
 
 Result<SessionSnapshot> Session::snapshot(bool with_data) const {

@@ -88,9 +88,10 @@ async function drill(name, what) {
     for (let number = Number(given('from', '1')); number <= all; number += every) {
       await forward(place);
       await at(number);
-      const run = await place.start(tool(name), ['--no-bundle', ...(options[name] ?? [])], environment).ended();
-      ends[run.status] = (ends[run.status] ?? 0) + 1;
+      const run = place.start(tool(name), ['--no-bundle', ...(options[name] ?? [])], environment);
       try {
+        await run.ended();
+        ends[run.status] = (ends[run.status] ?? 0) + 1;
         await repaired(place, terminals, shells, what);
         const again = await procedure(place, name, options[name]);
         assert.equal(again.status, 0, again.stderr);

@@ -254,4 +254,11 @@ bool RawPeer::receives(unsigned opcode, const std::string& part, std::vector<Fra
   return false;
 }
 
+std::string attach_frame(const std::string& client) {
+  return RawPeer::frame(
+      1, true,
+      Json{{"type", "attach"}, {"client", client}, {"input", 0}, {"cols", 80}, {"rows", 24}}
+          .dump());
+}
+
 }  // namespace term::test

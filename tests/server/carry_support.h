@@ -104,4 +104,7 @@ class RawPeer {
   std::string response_;
 };
 
+/// What a client of the native dialect says first.
+std::string attach_frame(const std::string& client);
+
 }  // namespace term::test

@@ -19,13 +19,6 @@ using Json = nlohmann::json;
 
 constexpr auto kSink = "exec cat > typed";
 
-std::string attach_frame(const std::string& client) {
-  return RawPeer::frame(
-      1, true,
-      Json{{"type", "attach"}, {"client", client}, {"input", 0}, {"cols", 80}, {"rows", 24}}
-          .dump());
-}
-
 /// A message in three fragments with pings between them, one right behind it.
 std::string fragmented(const std::string& payload) {
   return RawPeer::frame(2, false, payload.substr(0, 5)) + RawPeer::frame(9, true, "one") +
