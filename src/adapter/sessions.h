@@ -176,6 +176,9 @@ class Sessions {
   /// Puts down what the next service must know of it. Called whenever that changes; what changes
   /// with each byte is put down by tick() alone.
   void note(const Session& session);
+  /// Notes all sessions behind `after`, some at a turn of the shard's loop: what the arena has of
+  /// them is as old as the freeze was long, and bytes go first.
+  void note_from(const SessionId& after);
   bool moved(Entry& entry, const SessionRecord& record) const;
   void store_books(Entry& entry, const Books& books, const std::string& text);
   /// Output of some sessions that printed, oldest turn first, and projects that changed.

@@ -1,9 +1,16 @@
 // What lets sessions outlive this process: the arena they live in, the books they leave there, and
 // going on with them.
 
+#include <boost/asio/post.hpp>
+
 #include "adapter/sessions.h"
 
 namespace term::adapter {
+
+namespace {
+/// After a thaw: each costs some 10 µs, and viewers wait for their bytes.
+constexpr std::size_t kNotedPerTurn = 8;
+}  // namespace
 
 void Sessions::live_in(Arena& arena, Staging* staging) {
   arena_ = &arena;
@@ -98,8 +105,19 @@ void Sessions::thaw() {
   for (const auto& [id, entry] : sessions_) {
     entry.session->thaw();
     settle(*entry.session, "taken over");
-    note(*entry.session);
   }
+  net::post(executor_, [this] { note_from({}); });
+}
+
+void Sessions::note_from(const SessionId& after) {
+  if (frozen_) return;  // The next thaw begins anew.
+  auto it = sessions_.upper_bound(after);
+  SessionId last;
+  for (std::size_t n = 0; n < kNotedPerTurn && it != sessions_.end(); ++n, ++it) {
+    note(*it->second.session);
+    last = it->first;
+  }
+  if (it != sessions_.end()) net::post(executor_, [this, last] { note_from(last); });
 }
 
 MoveResult Sessions::move(Session& session, const Owners& to) {

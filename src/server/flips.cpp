@@ -11,9 +11,9 @@ namespace term::server {
 
 namespace {
 
-/// Sessions moved before the shard's other work gets its turn: a move takes some 10 µs, a viewer
-/// must not wait for all of them.
-constexpr std::size_t kMovesPerTurn = 16;
+/// Sessions moved before the shard's other work gets its turn: a move takes some 50 µs with its
+/// books, and a viewer must not wait for many of them.
+constexpr std::size_t kMovesPerTurn = 4;
 
 std::string describe(const adapter::FlagChange& change) {
   const auto name = [](bool refactored) { return refactored ? "refactored" : "legacy"; };
@@ -193,15 +193,14 @@ net::awaitable<void> Flips::move_all(adapter::FlipEntry& entry) {
   }
   std::vector<adapter::MoveResult> results;
   std::vector<SessionId> ids;
-  Shards& shards = operations_.shards();
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    Shard& shard = shards.at(i);
-    auto part = co_await shards.run(shard, move_shard(shard, parts[i]));
-    for (const auto& live : parts[i]) ids.push_back(live.id);
-    entry.progress += parts[i].size();
-    results.insert(results.end(), std::make_move_iterator(part.begin()),
-                   std::make_move_iterator(part.end()));
-  }
+  for (const auto& part : parts)
+    for (const auto& live : part) ids.push_back(live.id);
+  moving_ = &entry;
+  auto move = [this, &parts](Shard& shard) { return move_shard(shard, parts[shard.index]); };
+  for (auto& part : co_await operations_.shards().gather_work(std::move(move)))
+    std::ranges::move(part, std::back_inserter(results));
+  moving_ = nullptr;
+  entry.progress = entry.sessions;
   co_await move_projects(entry);
   for (const auto& result : results) {
     if (result.moved) ++entry.moved;
@@ -233,7 +232,11 @@ net::awaitable<std::vector<adapter::MoveResult>> Flips::move_shard(Shard& shard,
     session->telemetry().operation("flip", !result.error, Millis(0));
     if (result.error)
       spdlog::error("session.flip_failed id={} ERROR {}", live.id, result.error->detail);
-    if (++turn % kMovesPerTurn == 0) co_await net::post(shard.io, kNoThrow);
+    if (++turn % kMovesPerTurn != 0) continue;
+    net::post(operations_.shards().first(), [this] {
+      if (moving_ != nullptr) moving_->progress += kMovesPerTurn;
+    });
+    co_await net::post(shard.io, kNoThrow);
   }
   co_return results;
 }

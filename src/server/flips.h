@@ -76,7 +76,8 @@ class Flips {
   adapter::FlipJournal journal_;
   Signal finished_;
   bool running_ = false;
-  bool changed_ = false;  ///< Through the API, since this process started.
+  adapter::FlipEntry* moving_ = nullptr;  ///< Whose sessions are being moved, on all shards.
+  bool changed_ = false;                  ///< Through the API, since this process started.
   std::function<void(const std::string&)> on_change_;
   Watch on_flip_;
   std::function<void(const adapter::FlipEntry&)> on_journal_;

@@ -27,8 +27,6 @@ using Json = nlohmann::json;
 
 constexpr Millis kReadyTime{5000};    ///< Nothing is frozen meanwhile.
 constexpr Millis kQuietTime{1000};    ///< Frozen: connections and requests come to rest.
-constexpr Millis kAdoptTime{2000};    ///< Frozen, without a sign of life.
-constexpr Millis kAdoptEach{10};      ///< Frozen, on top of it for each session and connection.
 constexpr Millis kServingTime{2000};  ///< After the commit.
 constexpr Millis kAnswerTime{2000};   ///< For whoever asked to get the answer.
 constexpr Millis kStoreTime{1000};    ///< For the store to take what waits.
@@ -153,13 +151,13 @@ net::awaitable<Result<HandoverChannel::Message>> Handover::answer(Child& child, 
   co_return HandoverChannel::expected(std::move(said), type);
 }
 
-/// It may take as long as it gets on with it, up to a limit by the number of things to adopt.
-net::awaitable<Result<HandoverChannel::Message>> Handover::adopted_by(Child& child,
-                                                                      std::size_t things) {
-  const auto limit = std::chrono::steady_clock::now() + kAdoptTime + kAdoptEach * things;
+/// It may take as long as it gets on with it, up to a limit.
+net::awaitable<Result<HandoverChannel::Message>> Handover::adopted_by(Child& child, Millis silence,
+                                                                      Millis in_all) {
+  const auto limit = std::chrono::steady_clock::now() + in_all;
   for (;;) {
     const auto left = std::chrono::duration_cast<Millis>(limit - std::chrono::steady_clock::now());
-    auto said = co_await answer(child, "adopted", std::clamp(left, Millis(0), kAdoptTime));
+    auto said = co_await answer(child, "adopted", std::clamp(left, Millis(0), silence));
     if (!said || said->type == "adopted") co_return said;
   }
 }
@@ -282,7 +280,9 @@ net::awaitable<Result<HandoverReport>> Handover::attempt(Request request, Child&
   auto proof = co_await hand(child, report);
   if (!proof) co_return proof.error();
   report.handing = lap(step);
-  auto adopted = co_await adopted_by(child, report.sessions + report.connections);
+  const Millis in_all =
+      request.silence + request.adopt_each * (report.sessions + report.connections);
+  auto adopted = co_await adopted_by(child, request.silence, in_all);
   if (!adopted) co_return adopted.error();
   report.adopting = lap(step);
   const Json got = Json::parse(adopted->text, nullptr, false);

@@ -39,6 +39,10 @@ class Handover {
     /// The old process stays this long to step in if the new one dies.
     Millis probation{1500};
     std::size_t own_requests = 0;  ///< HTTP requests that wait for us.
+    /// While it adopts, everybody waits: the most without a sign of life, and in all on top of that
+    /// for each session and connection.
+    Millis silence{2000};
+    Millis adopt_each{10};
   };
   /// Errors: busy (one is under way, or a flip), bad_argument (no such program), bad_snapshot (it
   /// refuses the state, or took over something else), os_error (it ended, it hangs).
@@ -55,7 +59,8 @@ class Handover {
   net::awaitable<Result<std::string>> hand(Child& child, HandoverReport& report);
   net::awaitable<Result<HandoverChannel::Message>> answer(Child& child, std::string type,
                                                           Millis timeout);
-  net::awaitable<Result<HandoverChannel::Message>> adopted_by(Child& child, std::size_t things);
+  net::awaitable<Result<HandoverChannel::Message>> adopted_by(Child& child, Millis silence,
+                                                              Millis in_all);
   net::awaitable<void> leave(Request request, std::shared_ptr<Child> child);
   [[noreturn]] void start_anew();
 

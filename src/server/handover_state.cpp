@@ -1,12 +1,10 @@
 #include "server/handover_state.h"
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 
+#include "server/cbor.h"
 #include "server/handover_channel.h"
-#include "server/json_read.h"
-#include "session/json_fields.h"
 #include "session/sha256.h"
 #include "session/snapshot_json.h"
 
@@ -16,40 +14,53 @@ namespace {
 
 using Json = nlohmann::json;
 
-Error wrong(const std::string& what) {
-  return {Errc::bad_snapshot, "the state of the hand-over: " + what};
+void read_sessions(CborReader& in, HandoverState& state) {
+  in.array([&] {
+    std::uint64_t slot = 65536;
+    std::string books;
+    in.object([&](std::string_view key) {
+      if (key == "slot") in.count(slot, 65535);
+      if (key == "books") in.text(books);
+    });
+    if (slot > 65535 || books.empty()) in.refuse("{slot, books}");
+    state.books.emplace(static_cast<std::uint32_t>(slot), std::move(books));
+  });
 }
 
-const Json& array_in(const Json& json, const char* name) {
-  static const Json none = Json::array();
-  const auto it = json.find(name);
-  return it != json.end() && it->is_array() ? *it : none;
+void read_connections(CborReader& in, HandoverState& state) {
+  in.array([&] {
+    auto& connection = state.connections.emplace_back();
+    in.object([&](std::string_view key) {
+      if (key == "session") in.text(connection.session);
+      if (key == "state") in.bytes(connection.state);
+    });
+    if (connection.session.empty()) in.refuse("{session, state}");
+  });
 }
 
-Result<void> read_books(const Json& json, HandoverState& state) {
-  for (const Json& entry : array_in(json, "sessions")) {
-    const auto slot = read_integer(entry, "slot", 0, 65535);
-    const auto books = read_string(entry, "books");
-    if (!slot || !books) return wrong("sessions must hold {slot, books}");
-    state.books[static_cast<std::uint32_t>(*slot)] = *books;
-  }
-  return {};
+void read_requests(CborReader& in, HandoverState& state) {
+  in.array([&] {
+    auto& request = state.requests.emplace_back();
+    in.object([&](std::string_view key) {
+      if (key == "operator_port") in.boolean(request.operator_port);
+      if (key == "received") in.bytes(request.received);
+    });
+  });
 }
 
-Result<void> read_connections(const Json& json, HandoverState& state) {
-  for (const Json& entry : array_in(json, "connections")) {
-    const auto session = read_string(entry, "session");
-    auto carried = bytes_in(entry, "state");
-    if (!session || !carried) return wrong("connections must hold {session, state}");
-    state.connections.push_back({*session, std::move(*carried)});
-  }
-  for (const Json& entry : array_in(json, "requests")) {
-    auto received = bytes_in(entry, "received");
-    if (!received) return wrong("requests must hold {received}");
-    state.requests.push_back(
-        {read_bool(entry, "operator_port").value_or(false), std::move(*received)});
-  }
-  return {};
+void read_projects(CborReader& in, HandoverState& state) {
+  in.array([&] {
+    const Json json = Json::from_cbor(in.raw(), /*strict=*/true, /*allow_exceptions=*/false);
+    auto project = project_from_json(json);
+    if (!project) return in.refuse("a project: " + project.error().detail);
+    state.projects.push_back(std::move(*project));
+  });
+}
+
+void read_port(CborReader& in, std::uint16_t& port) {
+  std::uint64_t read = port;
+  in.count(read, 65535);
+  port = static_cast<std::uint16_t>(read);
 }
 
 }  // namespace
@@ -80,44 +91,69 @@ std::string sha256_of(std::vector<SessionProof> proofs) {
 }
 
 std::string to_cbor(const HandoverState& state) {
-  Json json{
-      {"version", kStateVersion},     {"host", state.host},           {"ws_port", state.ws_port},
-      {"http_port", state.http_port}, {"locked", state.locked},       {"sessions", Json::array()},
-      {"projects", Json::array()},    {"connections", Json::array()}, {"requests", Json::array()}};
-  for (const auto& [slot, books] : state.books)
-    json["sessions"].push_back({{"slot", slot}, {"books", books}});
-  for (const auto& project : state.projects) json["projects"].push_back(to_json(project));
-  for (const auto& connection : state.connections)
-    json["connections"].push_back(
-        {{"session", connection.session}, {"state", bytes_json(connection.state)}});
-  for (const auto& request : state.requests)
-    json["requests"].push_back(
-        {{"operator_port", request.operator_port}, {"received", bytes_json(request.received)}});
-  std::string out;
-  Json::to_cbor(json, out);
-  return out;
+  std::size_t size = 4096;
+  for (const auto& [slot, books] : state.books) size += books.size() + 32;
+  for (const auto& connection : state.connections) size += connection.state.size() + 192;
+  std::string text;
+  text.reserve(size);
+  CborWriter out(text);
+  out.map(9);
+  out.count("version", kStateVersion);
+  out.text("host", state.host);
+  out.count("ws_port", state.ws_port);
+  out.count("http_port", state.http_port);
+  out.boolean("locked", state.locked);
+  out.text("sessions");
+  out.array(state.books.size());
+  for (const auto& [slot, books] : state.books) {
+    out.map(2);
+    out.count("slot", slot);
+    out.text("books", books);
+  }
+  out.text("projects");
+  out.array(state.projects.size());
+  for (const auto& project : state.projects) {
+    std::string one;
+    Json::to_cbor(to_json(project), one);
+    out.raw(one);
+  }
+  out.text("connections");
+  out.array(state.connections.size());
+  for (const auto& connection : state.connections) {
+    out.map(2);
+    out.text("session", connection.session);
+    out.bytes("state", connection.state);
+  }
+  out.text("requests");
+  out.array(state.requests.size());
+  for (const auto& request : state.requests) {
+    out.map(2);
+    out.boolean("operator_port", request.operator_port);
+    out.bytes("received", request.received);
+  }
+  return text;
 }
 
 Result<HandoverState> handover_state_from_cbor(std::string_view bytes) {
-  const Json json = Json::from_cbor(bytes, /*strict=*/true, /*allow_exceptions=*/false);
-  if (!json.is_object()) return wrong("not a CBOR map");
-  const auto version = read_integer(json, "version", 0, 1'000'000);
-  if (!version || *version < kOldestStateVersion || *version > kStateVersion)
-    return wrong("version " + std::to_string(version.value_or(-1)) + "; this program reads " +
-                 std::to_string(kOldestStateVersion) + " to " + std::to_string(kStateVersion));
   HandoverState state;
-  state.host = read_string(json, "host").value_or("");
-  state.ws_port = static_cast<std::uint16_t>(read_integer(json, "ws_port", 0, 65535).value_or(0));
-  state.http_port =
-      static_cast<std::uint16_t>(read_integer(json, "http_port", 0, 65535).value_or(0));
-  state.locked = read_bool(json, "locked").value_or(false);
-  if (auto read = read_books(json, state); !read) return read.error();
-  for (const Json& entry : array_in(json, "projects")) {
-    auto project = project_from_json(entry);
-    if (!project) return project.error();
-    state.projects.push_back(std::move(*project));
-  }
-  if (auto read = read_connections(json, state); !read) return read.error();
+  std::uint64_t version = 0;
+  CborReader in(bytes, "the state of the hand-over: ");
+  in.map([&](std::string_view key) {
+    if (key == "version") in.count(version);
+    if (key == "host") in.text(state.host);
+    if (key == "ws_port") read_port(in, state.ws_port);
+    if (key == "http_port") read_port(in, state.http_port);
+    if (key == "locked") in.boolean(state.locked);
+    if (key == "sessions") read_sessions(in, state);
+    if (key == "projects") read_projects(in, state);
+    if (key == "connections") read_connections(in, state);
+    if (key == "requests") read_requests(in, state);
+  });
+  in.end();
+  if (in.ok() && (version < kOldestStateVersion || version > kStateVersion))
+    in.refuse("version", std::to_string(kOldestStateVersion) + " to " +
+                             std::to_string(kStateVersion) + "; it has " + std::to_string(version));
+  if (!in.ok()) return *in.error();
   return state;
 }
 

@@ -104,12 +104,21 @@ class Shards {
     const Leaving<R> leaving{*gathered};
     for (auto& shard : shards_) net::post(shard->io, Gathering<R, F>{gathered, *shard, f});
     while (gathered->left > 0) co_await one_ended.wait();
-    std::vector<R> results;
-    for (auto& part : gathered->parts) {
-      if (part.error) std::rethrow_exception(part.error);
-      results.push_back(std::move(*part.result));
-    }
-    co_return results;
+    co_return gathered->results();
+  }
+  /// The same for work of more than one turn: `f(shard)` gives an awaitable, run on that shard.
+  template <class F>
+  net::awaitable<std::vector<typename std::invoke_result_t<F&, Shard&>::value_type>> gather_work(
+      F f) {
+    using R = typename std::invoke_result_t<F&, Shard&>::value_type;
+    const auto home = co_await net::this_coro::executor;
+    Signal one_ended(home);
+    auto gathered = std::make_shared<Gathered<R>>(home, one_ended, shards_.size());
+    const Leaving<R> leaving{*gathered};
+    for (auto& shard : shards_)
+      net::co_spawn(shard->io.get_executor(), f(*shard), Ending<R>{gathered, shard->index});
+    while (gathered->left > 0) co_await one_ended.wait();
+    co_return gathered->results();
   }
 
   /// Sessions in the whole process: reserve before admission, release when one leaves.
@@ -126,6 +135,21 @@ class Shards {
     };
     Gathered(const net::any_io_executor& executor, Signal& waits, std::size_t count)
         : home(executor), one_ended(&waits), parts(count), left(count) {}
+    std::vector<R> results() {
+      std::vector<R> results;
+      for (auto& part : parts) {
+        if (part.error) std::rethrow_exception(part.error);
+        results.push_back(std::move(*part.result));
+      }
+      return results;
+    }
+    static void end_part(std::shared_ptr<Gathered> all) {
+      const auto home = all->home;
+      net::post(home, [all = std::move(all)] {
+        --all->left;
+        if (all->one_ended != nullptr) all->one_ended->notify_all();
+      });
+    }
     net::any_io_executor home;
     Signal* one_ended;        ///< Touch from home only; null when nobody waits any more.
     std::vector<Part> parts;  ///< Each touched by its shard, then by home.
@@ -148,10 +172,20 @@ class Shards {
       } catch (...) {
         part.error = std::current_exception();
       }
-      net::post(gathered->home, [all = gathered] {
-        --all->left;
-        if (all->one_ended != nullptr) all->one_ended->notify_all();
-      });
+      Gathered<R>::end_part(std::move(gathered));
+    }
+  };
+  template <class R>
+  struct Ending {
+    std::shared_ptr<Gathered<R>> gathered;
+    unsigned index;
+    void operator()(const std::exception_ptr& error, R result) {
+      auto& part = gathered->parts[index];
+      if (error)
+        part.error = error;
+      else
+        part.result.emplace(std::move(result));
+      Gathered<R>::end_part(std::move(gathered));
     }
   };
   template <class R, class F>

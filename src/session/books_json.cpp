@@ -62,17 +62,22 @@ Result<Books> books_of(const Session& session, bool queued) {
 }
 
 std::string to_text(const Books& books) {
-  Json json{{"version", kVersion},
-            {"owners",
-             {{"sessions", to_string(books.owners.sessions)},
-              {"streams", to_string(books.owners.streams)},
-              {"telemetry", to_string(books.owners.telemetry)}}},
-            {"session", to_json(books.snapshot)}};
-  for (const auto& run : books.queued) {
-    json["queued"].push_back(
-        {{"client", run.client}, {"first", run.first}, {"bytes", base64_encode(run.bytes)}});
+  std::string text = "{\"version\":" + std::to_string(kVersion) + ",\"owners\":{\"sessions\":\"";
+  text += to_string(books.owners.sessions);
+  text += "\",\"streams\":\"";
+  text += to_string(books.owners.streams);
+  text += "\",\"telemetry\":\"";
+  text += to_string(books.owners.telemetry);
+  text += "\"},\"session\":";
+  append_json(text, books.snapshot);
+  if (!books.queued.empty()) {
+    Json queued = Json::array();
+    for (const auto& run : books.queued)
+      queued.push_back(
+          {{"client", run.client}, {"first", run.first}, {"bytes", base64_encode(run.bytes)}});
+    text += ",\"queued\":" + queued.dump(-1, ' ', false, Json::error_handler_t::replace);
   }
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return text += '}';
 }
 
 Result<Books> books_from_text(std::string_view text) {

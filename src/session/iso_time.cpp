@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <optional>
 #include <string>
 
@@ -67,6 +65,11 @@ std::optional<minutes> zone(Scanner& text) {
   const minutes offset{hour * 60 + minute};
   return west ? -offset : offset;
 }
+
+void put_digits(std::string& text, std::size_t at, std::size_t digits, unsigned value) {
+  for (std::size_t i = at + digits; i > at; value /= 10)
+    text[--i] = static_cast<char>('0' + value % 10);
+}
 }  // namespace
 
 std::string iso_time(WallTime time) {
@@ -74,14 +77,15 @@ std::string iso_time(WallTime time) {
   const auto day = floor<days>(time);
   const year_month_day date{day};
   const hh_mm_ss clock{time - day};
-  std::array<char, 64> text{};
-  (void)std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
-                      static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                      static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
-                      static_cast<int>(clock.minutes().count()),
-                      static_cast<int>(clock.seconds().count()),
-                      static_cast<int>(clock.subseconds().count()));
-  return text.data();
+  std::string text = "0000-00-00T00:00:00.000Z";
+  put_digits(text, 0, 4, static_cast<unsigned>(static_cast<int>(date.year())));
+  put_digits(text, 5, 2, static_cast<unsigned>(date.month()));
+  put_digits(text, 8, 2, static_cast<unsigned>(date.day()));
+  put_digits(text, 11, 2, static_cast<unsigned>(clock.hours().count()));
+  put_digits(text, 14, 2, static_cast<unsigned>(clock.minutes().count()));
+  put_digits(text, 17, 2, static_cast<unsigned>(clock.seconds().count()));
+  put_digits(text, 20, 3, static_cast<unsigned>(clock.subseconds().count()));
+  return text;
 }
 
 Result<WallTime> parse_iso_time(std::string_view text) {

@@ -17,6 +17,8 @@ Result<WallTime> parse_iso_time(std::string_view text);
 /// A flat object with the field names of STATE.md 1 (camelCase); `output.data` is base64; unknown
 /// fields kept in `session.metadata` reappear at the top level under `metadata`.
 nlohmann::json to_json(const SessionSnapshot& snapshot);
+/// The same as text, without making the object: appends it.
+void append_json(std::string& out, const SessionSnapshot& snapshot);
 /// The part of it that the dialects and the REST API show: STATE.md 1's `sessions` fields, status
 /// by its dialect name (STATE.md 2, last column).
 nlohmann::json to_json(const SessionRecord& record);

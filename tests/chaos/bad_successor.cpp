@@ -4,6 +4,8 @@
 //   bad-refuses-the-state   says so when it has it
 //   bad-exits-frozen, bad-crashes-frozen, bad-hangs-frozen   with everything in its hands
 //   bad-wrong-proof         says it has everything, and has not
+//   bad-slow                at it for 2.5 s, as it says all the time, and then refuses
+//   bad-never-done          at it, as it says all the time
 //
 // The channel is descriptor 3: one JSON object to a packet (server/handover_channel.h). Everything
 // here is written anew, so that it also checks that the exchange is as it is described.
@@ -57,5 +59,10 @@ int main(int, char** argv) {
   if (how == "exits-frozen") return 1;
   if (how == "crashes-frozen") std::raise(SIGSEGV);
   if (how == "wrong-proof") say(R"({"type":"adopted","sha256":"00","sessions":0,"connections":0})");
+  for (int i = 0; how == "never-done" || (how == "slow" && i < 25); ++i) {
+    say(R"({"type":"adopting"})");
+    ::usleep(100'000);
+  }
+  if (how == "slow") say(R"({"type":"failed","error":"slow, and then refused"})");
   for (;;) ::pause();
 }

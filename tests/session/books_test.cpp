@@ -121,6 +121,21 @@ TEST(Books, ComeBackAsTheyWere) {
   }
 }
 
+TEST(Books, AsTextAreTheSnapshotsOneDocument) {
+  for (std::uint64_t seed = 0; seed < 150; ++seed) {
+    Books books = BooksMaker(seed).make();
+    SessionSnapshot& snapshot = books.snapshot;
+    snapshot.session.environment["W\xff"] = "\x01\xfe\"";
+    snapshot.session.layout_position = -1;
+    snapshot.telemetry.cpu_usage = 12.5;
+    snapshot.telemetry.response_time_ms = 1e300;
+    snapshot.telemetry.commands.running = RunningCommand{3, WallTime{Millis{5}}, "git", "git\xff"};
+    snapshot.stream.viewers = {{.id = 4, .client = "c\xff", .wanted = WindowSize{}}, {.id = 5}};
+    if (seed % 2 == 0) snapshot.stream.data = std::string("\0\xff", 2);
+    ASSERT_EQ(parsed(books)["session"], Json::parse(to_json(snapshot).dump())) << seed;
+  }
+}
+
 TEST(Books, OfOneSessionFitIntoItsSlot) {
   // As large as the limits let the parts of a record become in practice.
   Books books = BooksMaker(3).make();
