@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <limits>
 #include <optional>
 
 #include "session/escape.h"
@@ -199,45 +198,80 @@ std::optional<std::string> replacement(std::string_view bytes, const EscapeSeque
   return std::nullopt;
 }
 
-/// Where `bytes`, cut out of a stream at an unknown place, is surely outside a sequence that began
-/// before it. A string terminator without a string tells that all before it was in one, unless a
-/// CAN has ended that already (cold_note()); digits and a letter may be the end of a CSI, so they
-/// are not begun with where that costs little.
-std::size_t after_cut_sequence(std::string_view bytes) {
-  const std::size_t escape = find_escape(bytes, 0);
-  const std::string_view terminator = bytes.substr(escape, 2);
-  const bool terminates = terminator == "\x1B\\" || terminator == "\xC2\x9C";
-  if (terminates && bytes.substr(0, escape).find(kCan) == kNowhere) return escape + 2;
+/// As find_escape(), in what the ring holds from `from` on; its next() if there is none.
+Offset find_escape_in(const OutputRing& ring, Offset from) {
+  const auto [head, rest] = ring.read(from, kNowhere);
+  const std::size_t at = find_escape({head.data(), head.size()}, 0);
+  if (at < head.size() || rest.empty()) return from + at;
+  // A C1 control around the end of the mapping.
+  const Offset seam = from + head.size();
+  if (find_escape(ring.copy(seam - 1, 2), 0) == 0) return seam - 1;
+  return seam + find_escape({rest.data(), rest.size()}, 0);
+}
 
+/// The ring's bytes from `start` on, as many as a look needs; `whole` if there are no more.
+struct Look {
+  const OutputRing& ring;
+  Offset start;
+  std::string bytes;
+  bool whole;
+
+  Look(const OutputRing& held, Offset begin, std::size_t most)
+      : ring(held),
+        start(begin),
+        bytes(held.copy(begin, most)),
+        whole(begin + bytes.size() == held.next()) {}
+};
+
+/// Where the bytes, cut out of a stream at an unknown place, are surely outside a sequence that
+/// began before them; beyond them if it takes more to tell. A string terminator without a string
+/// tells that all before it was in one, unless a CAN has ended that already (cold_note()); digits
+/// and a letter may be the end of a CSI, so they are not begun with where that costs little.
+std::size_t after_cut_sequence(const Look& look) {
+  const Offset escape = find_escape_in(look.ring, look.start);
+  const std::string terminator = look.ring.copy(escape, 2);
+  const auto before = static_cast<std::size_t>(escape - look.start);
+  if ((terminator == "\x1B\\" || terminator == "\xC2\x9C") &&
+      look.ring.copy(look.start, before).find(kCan) == kNowhere)
+    return before + 2;
+
+  const std::string_view bytes = look.bytes;
   std::size_t at = bytes.starts_with('[') ? 1 : 0;
   const std::size_t parameters = at;
   while (at < bytes.size() && is_parameter(bytes[at])) ++at;
+  if (at == bytes.size() && !look.whole) return at;
   const bool final = at < bytes.size() && bytes[at] >= '@' && bytes[at] <= '~';
   return final && at > parameters ? at + 1 : parameters;
 }
 
 /// The first line start in [from, from + 4 KiB], else the first place at all that is outside of
-/// characters and sequences; `outside` is one. bytes.size() if there is none. The line that a CAN
-/// breaks off is not waited out: before a cold_note() it may be all that was saved.
-std::size_t first_safe(std::string_view bytes, std::size_t outside, std::size_t from) {
+/// characters and sequences; `outside` is one. The end if there is none. Nothing if it takes more
+/// bytes to tell. The line that a CAN breaks off is not waited out: before a cold_note() it may be
+/// all that was saved.
+std::optional<std::size_t> first_safe(const Look& look, std::size_t outside, std::size_t from) {
+  const std::string_view bytes = look.bytes;
   std::size_t lesser = kNowhere;
-  for (std::size_t at = outside;;) {
+  for (std::size_t at = outside; at < bytes.size();) {
     const std::size_t escape = find_escape(bytes, at);
     for (std::size_t place = std::max(at, from); place <= escape; ++place) {
       const bool near = place - from <= kLineSearchBytes;
       if (!near && lesser != kNowhere) return lesser;
-      if (place < bytes.size() && is_continuation(bytes[place])) continue;
+      const bool end = place == bytes.size();
+      if (end && !look.whole) return std::nullopt;
+      if (!end && is_continuation(bytes[place])) continue;
       if (near && place > 0 && bytes[place - 1] == '\n') return place;
       if (lesser == kNowhere) lesser = place;
-      if (place < bytes.size() && bytes[place] == kCan) return lesser;
+      if (!end && bytes[place] == kCan) return lesser;
     }
-    if (escape == bytes.size()) return std::min(lesser, bytes.size());
+    if (escape == bytes.size()) break;
     const EscapeSequence sequence = read_escape(bytes, escape);
-    if (sequence.ending == Ending::cut) return std::min(lesser, bytes.size());
+    if (sequence.ending == Ending::cut) break;
     at = sequence.end;
     if (lesser != kNowhere && bytes.substr(escape, at - escape).find(kCan) != kNowhere)
       return lesser;
   }
+  if (!look.whole) return std::nullopt;
+  return std::min(lesser, bytes.size());
 }
 
 }  // namespace
@@ -247,9 +281,13 @@ Offset safe_replay_start(const OutputRing& ring, Offset from) {
   if (from == 0 || from == ring.next()) return from;
   // A look back tells whether `from` itself is in the middle of something.
   const Offset start = from - std::min<Offset>(from - ring.first(), kLineSearchBytes);
-  const std::string bytes = ring.copy(start, std::numeric_limits<std::size_t>::max());
-  const std::size_t outside = start == 0 ? 0 : after_cut_sequence(bytes);
-  return start + first_safe(bytes, outside, static_cast<std::size_t>(from - start));
+  std::optional<std::size_t> found;
+  for (std::size_t most = 4 * kLineSearchBytes; !found; most = kNowhere) {
+    const Look look(ring, start, most);
+    const std::size_t outside = start == 0 ? 0 : after_cut_sequence(look);
+    found = first_safe(look, outside, static_cast<std::size_t>(from - start));
+  }
+  return start + *found;
 }
 
 std::string mute_queries(std::string_view bytes) {

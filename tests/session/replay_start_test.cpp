@@ -166,6 +166,25 @@ TEST(SafeReplayStart, ARingThatBeginsInsideAStringStartsBehindItsTerminator) {
   }
 }
 
+TEST(SafeReplayStart, ATerminatorIsFoundHoweverFarAndAroundTheEndOfTheMemory) {
+  // The ring's bytes begin `before` bytes before the end of its memory.
+  const auto start = [](const std::string& bytes, std::size_t before) {
+    OutputRing ring(kRing);
+    ring.append(std::string(3 * kRing - before, 'x'));
+    ring.append(bytes);
+    ring.shrink(bytes.size());
+    return safe_replay_start(ring, 0) - ring.first();
+  };
+  for (const std::string terminator : {"\x1B\\", "\xC2\x9C"}) {
+    const std::string sixel = "~~~\n" + std::string(50'000, '~') + "\n" + terminator;
+    for (std::size_t beyond = 0; beyond <= terminator.size(); ++beyond)
+      EXPECT_EQ(start(sixel + "prompt$ ", sixel.size() - beyond), sixel.size()) << beyond;
+  }
+  EXPECT_EQ(start(std::string(30'000, '1') + "mred", 100), 30'001u) << "a CSI as long as no other";
+  const std::string character = "\xC2\xA7";  // No C1 control.
+  EXPECT_EQ(start("old\n" + std::string(20'000, 'a') + character + "\x1B\\", 20'005), 20'008u);
+}
+
 TEST(SafeReplayStart, WhatWasSavedOfAColdSessionIsReplayedThoughItsBeginIsUnknown) {
   const std::string note = cold_note(WallTime{}, "/", "/");
   const auto begins_with = [&note](const std::string& saved, const std::string& first) {
