@@ -187,10 +187,10 @@ export class Ours {
     this.binary = join(place.binaries, 'terminal-service');
     this.settings = {
       TERMINAL_STATE_DIR: this.state,
-      // Limits that refuse are for users, not for a bench that opens thousands of sessions.
+      // Limits that refuse are for users, not for a bench that opens thousands of sessions. How many
+      // of them are focused refuses nobody, and each viewer is told their ids.
       MAX_TERMINAL_SESSIONS: '20000',
       MAX_SESSIONS_PER_PROJECT: '20000',
-      MAX_FOCUSED_PER_PROJECT: '20000',
       MAX_TERMINAL_CREATIONS_PER_MIN: '1000000',
       ...settings,
     };

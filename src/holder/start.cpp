@@ -2,14 +2,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
+#include <sched.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -17,7 +22,8 @@ namespace term::holder {
 
 namespace {
 
-constexpr size_t kPathSize = 32;  // "/dev/pts/N"
+constexpr size_t kPathSize = 32;          // "/dev/pts/N"
+constexpr size_t kStackSize = 64 * 1024;  // Of the child until its exec.
 
 [[gnu::format(printf, 4, 5)]] void fail(Started* started, Started::Kind kind, int error,
                                         const char* format, ...) {
@@ -55,46 +61,74 @@ void close_pty(Started* started) {
   started->fd = -1;
 }
 
-/// Adding actions only fails for want of memory; the first failure is reported.
-int plan_descriptors(posix_spawn_file_actions_t* actions, const char* tty, const char* directory) {
+/// What the child needs of us, and what it tells: we share our memory until its exec.
+struct Child {
+  const Program* program;
+  const char* tty;
+  rlim_t max_files;
+  volatile int error;
+};
+
+/// Leaves 0, 1 and 2 alone open, in a table of our own. The kernel copies those three; a copy of
+/// all, to be closed again, would make a start slower with each session that is held.
+bool leave_shared_descriptors(rlim_t max_files) {
+  if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_UNSHARE) == 0) return true;
+  if (unshare(CLONE_FILES) != 0) return false;
+  for (int fd = STDERR_FILENO + 1; static_cast<rlim_t>(fd) < max_files; ++fd) close(fd);
+  return true;
+}
+
+/// Not sigaction(): it refuses libc's own two signals, which may be ignored.
+void reset_signals() {
+  const char default_action[64] = {};  // All zero: SIG_DFL, no flags, an empty mask.
+  for (int number = 1; number <= 64; ++number)
+    (void)syscall(SYS_rt_sigaction, number, default_action, nullptr, sizeof(uint64_t));
+}
+
+/// As 0, 1 and 2.
+bool take_tty(const char* tty) {
+  close(STDIN_FILENO);
   // Opened by a session leader, the tty becomes its controlling terminal (tty_ioctl(4)).
-  int e = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, tty, O_RDWR, 0);
-  if (e == 0) e = posix_spawn_file_actions_adddup2(actions, STDIN_FILENO, STDOUT_FILENO);
-  if (e == 0) e = posix_spawn_file_actions_adddup2(actions, STDIN_FILENO, STDERR_FILENO);
-  if (e == 0) e = posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
-  if (e == 0) e = posix_spawn_file_actions_addchdir_np(actions, directory);
-  return e;
+  return open(tty, O_RDWR) == STDIN_FILENO && dup2(STDIN_FILENO, STDOUT_FILENO) >= 0 &&
+         dup2(STDIN_FILENO, STDERR_FILENO) >= 0;
 }
 
-int plan_signals(posix_spawnattr_t* attributes) {
-  sigset_t none;
-  sigset_t all;
-  sigemptyset(&none);
-  // Not sigfillset: it leaves out libc's own two signals, which the child would then ignore.
-  memset(&all, 0xFF, sizeof all);
-  int e = posix_spawnattr_setsigmask(attributes, &none);
-  if (e == 0) e = posix_spawnattr_setsigdefault(attributes, &all);
-  if (e == 0) {
-    e = posix_spawnattr_setflags(
-        attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+/// In the child, with our memory and at first with our descriptors: nothing but system calls.
+int run_child(void* argument) {
+  Child& child = *static_cast<Child*>(argument);
+  const Program& program = *child.program;
+  if (leave_shared_descriptors(child.max_files)) {
+    reset_signals();
+    const uint64_t none = 0;
+    if (setsid() >= 0 && take_tty(child.tty) && chdir(program.directory) == 0 &&
+        syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none) == 0) {
+      execve(program.argv[0], program.argv, program.env);
+    }
   }
-  return e;
+  child.error = errno;
+  return 127;
 }
 
-/// posix_spawn, not fork: safe with threads, and a failed exec comes back as errno.
+/// As posix_spawn: safe with threads, no copy of our memory, and a failed exec comes back as errno.
+/// That one copies our table of descriptors, too.
 int spawn_on_tty(const Program& program, const char* tty, pid_t* pid) {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawnattr_init(&attributes);
-  int e = plan_descriptors(&actions, tty, program.directory);
-  if (e == 0) e = plan_signals(&attributes);
-  if (e == 0) {
-    e = posix_spawn(pid, program.argv[0], &actions, &attributes, program.argv, program.env);
-  }
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&actions);
-  return e;
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  Child child{.program = &program, .tty = tty, .max_files = files.rlim_cur, .error = 0};
+  void* stack = mmap(nullptr, kStackSize, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (stack == MAP_FAILED) return errno;
+  // A handler of ours must not run in the child, on our memory.
+  const uint64_t all = ~uint64_t{0};
+  uint64_t before = 0;
+  (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
+  *pid = clone(run_child, static_cast<char*>(stack) + kStackSize,
+               CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &child);
+  const int error = *pid < 0 ? errno : child.error;
+  if (*pid > 0 && error != 0) waitpid(*pid, nullptr, 0);
+  (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, nullptr, sizeof before);
+  munmap(stack, kStackSize);
+  return error;
 }
 
 /// 0, or why nobody can start there.
@@ -105,7 +139,7 @@ int directory_error(const char* directory) {
   return access(directory, X_OK) != 0 ? errno : 0;
 }
 
-/// posix_spawn does not say which of its steps failed; the most likely one is looked for.
+/// The child does not say which of its steps failed; the most likely one is looked for.
 void explain(const Program& program, int error, Started* started) {
   const char* path = program.argv[0];
   if (const int e = directory_error(program.directory); e != 0) {
@@ -114,7 +148,7 @@ void explain(const Program& program, int error, Started* started) {
                 program.directory);
   }
   if (error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE) {
-    return fail(started, Started::Kind::os_error, error, "posix_spawn %s", path);
+    return fail(started, Started::Kind::os_error, error, "start %s", path);
   }
   fail(started, Started::Kind::no_program, error, "%s%s", kCannotRun, path);
 }
