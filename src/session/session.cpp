@@ -135,7 +135,7 @@ Session::Turned Session::read_turn(std::size_t budget) {
   Turned result = Turned::more;
   while (total == 0 || total + kReadBytes <= budget) {
     const Offset first = ring_.next();
-    const ssize_t n = read_some(std::min(budget - total, kReadBytes));
+    const ssize_t n = read_some(budget - total);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) {
       result = Turned::drained;
@@ -165,6 +165,8 @@ Session::Turned Session::read_turn(std::size_t budget) {
 }
 
 ssize_t Session::read_some(std::size_t max) {
+  // It costs the modes' ledger as many of the ring's oldest bytes.
+  max = std::min(max, std::max(staging_ == nullptr ? 0 : ring_.capacity() / 16, kReadBytes));
   const Offset end = ring_.next() + max;
   if (end > ring_.first() + ring_.capacity())
     modes_->before_overwrite(ring_, end - ring_.capacity());
