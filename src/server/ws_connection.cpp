@@ -25,7 +25,8 @@ WsConnection::WsConnection(Shard& shard, Operations& operations, net::ip::tcp::s
       upgrade_(std::move(upgrade)),
       // Most that is received and not handled: one message, with the heads of its fragments.
       ws_(WireStream(std::move(socket), std::move(upgrade_.leftover),
-                     2 * operations.config().max_message_bytes + 64 * 1024)) {
+                     2 * operations.config().max_message_bytes + 64 * 1024)),
+      ack_timer_(shard.io) {
   serves_ = dialect_ != nullptr;
   keep_handshake_fields(upgrade_.headers);
   shard_.connections.insert(this);

@@ -56,6 +56,7 @@ class WsConnection final : public ViewerConnection,
   // Writing.
   net::awaitable<void> write_output(std::shared_ptr<WsConnection> self);
   net::awaitable<bool> write_news();
+  void acknowledge();
   net::awaitable<bool> write_next();
   net::awaitable<bool> write_bytes(const Delivery& delivery);
   net::awaitable<bool> write_frames();
@@ -76,6 +77,9 @@ class WsConnection final : public ViewerConnection,
   std::uint64_t moved_ = 0;
   unsigned quiet_checks_ = 0;
   bool ping_due_ = false;
+  net::steady_timer ack_timer_;
+  bool ack_waits_ = false;  ///< For the timer.
+  bool ack_due_ = false;
 
   std::string extensions_;          ///< As we answered them.
   std::optional<Millis> patience_;  ///< For `attach`; none = as configured.

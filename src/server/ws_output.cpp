@@ -17,6 +17,10 @@ namespace {
 constexpr std::size_t kFrameBytes = 64 * 1024 - 16;
 /// An empty ping of a server: RFC 6455 5.2, no mask.
 constexpr std::uint64_t kPingBytes = 2;
+/// Input is acknowledged behind the output that it brings, which somebody waits for; or when this
+/// has passed, or that much is not acknowledged.
+constexpr auto kAckPatience = std::chrono::milliseconds(5);
+constexpr Offset kAckBytes = 4096;
 constexpr auto kLingerTime = std::chrono::seconds(5);
 
 /// Could the ring overwrite these bytes within the few turns a pong may hold the stream?
@@ -47,6 +51,7 @@ net::awaitable<void> WsConnection::write_output(std::shared_ptr<WsConnection> se
     }
     if (!frozen_) {
       const bool more = co_await write_next();
+      if (more) ack_due_ = true;
       wrote = wrote || more;
     }
     if (closing_) break;
@@ -103,11 +108,7 @@ net::awaitable<bool> WsConnection::write_news() {
   }
   for (const Notice& notice : std::exchange(news.notices, {}))
     dialect_->notice(notice, session_->owners(), frames_);
-  const auto written = session_->streams().input_offsets(session_->id(), viewer_.client).written;
-  if (written > input_told_) {
-    input_told_ = written;
-    dialect_->input_written(written, frames_);
-  }
+  acknowledge();
   if (news.close_now && !frozen_) {
     begin_closing();
     const bool ok = co_await write_frames();
@@ -115,6 +116,25 @@ net::awaitable<bool> WsConnection::write_news() {
     co_return ok;
   }
   co_return true;
+}
+
+void WsConnection::acknowledge() {
+  const auto written = session_->streams().input_offsets(session_->id(), viewer_.client).written;
+  const bool due = std::exchange(ack_due_, false) || viewer_.news.close_now || session_->ended();
+  if (written <= input_told_) return;
+  if (due || written - input_told_ >= kAckBytes) {
+    input_told_ = written;
+    return dialect_->input_written(written, frames_);
+  }
+  if (std::exchange(ack_waits_, true)) return;
+  ack_timer_.expires_after(kAckPatience);
+  ack_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& ec) {
+    const auto self = weak.lock();
+    if (!self || ec) return;
+    self->ack_waits_ = false;
+    self->ack_due_ = true;
+    self->wake();
+  });
 }
 
 net::awaitable<bool> WsConnection::write_next() {

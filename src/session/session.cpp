@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "session/bulk_turns.h"
 #include "session/input_clients.h"
 #include "session/replay.h"
 
@@ -19,6 +20,8 @@ namespace {
 
 /// The most that Linux gives in one read of a pty.
 constexpr std::size_t kReadBytes = 4096;
+/// Who gives this many in a turn floods; who gives fewer in a read has no more for now.
+constexpr std::size_t kBulkBytes = 2048;
 
 constexpr std::array kLineEnds{'\r', '\n'};
 
@@ -98,15 +101,23 @@ void Session::start(Pty pty, std::function<void(Session&)> on_end) {
 }
 
 net::awaitable<void> Session::pump_output(std::shared_ptr<Session> self) {
-  (void)self;  // Kept alive until the pump ends.
+  (void)self;
+  auto& turns = net::use_service<BulkTurns>(executor_.context());
+  Signal my_turn(executor_);
+  bool floods = false;
   for (;;) {
+    if (floods && contended()) {
+      while (!turns.take(my_turn)) co_await my_turn.wait();
+    }
     std::size_t budget = streams().read_budget(id_, contended());
     if (closing_) budget = std::max<std::size_t>(budget, 4096);  // No viewer may keep it alive.
     if (budget == 0 || frozen_) {
       co_await room_.wait();
       continue;
     }
+    const Offset before = ring_.next();
     const Turned turned = read_turn(budget);
+    floods = ring_.next() - before >= kBulkBytes;
     if (turned == Turned::hung_up || (turned == Turned::drained && child_gone_)) break;
     if (turned == Turned::drained) {
       co_await pty_ready_.async_wait(net::posix::stream_descriptor::wait_read, kNoThrow);
@@ -122,9 +133,9 @@ net::awaitable<void> Session::pump_output(std::shared_ptr<Session> self) {
 Session::Turned Session::read_turn(std::size_t budget) {
   std::size_t total = 0;
   Turned result = Turned::more;
-  while (total < budget) {
+  while (total == 0 || total + kReadBytes <= budget) {
     const Offset first = ring_.next();
-    const ssize_t n = read_some(std::min(budget - total, kReadBytes));
+    const ssize_t n = read_some(budget - total);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) {
       result = Turned::drained;
@@ -137,6 +148,11 @@ Session::Turned Session::read_turn(std::size_t budget) {
     const auto size = static_cast<std::size_t>(n);
     streams().output(id_, first, ring_.read(first, size)[0], ring_.first());
     total += size;
+    // The wait that follows sees what came meanwhile. Once the child is gone nothing wakes it.
+    if (size < kBulkBytes && size < budget && !child_gone_) {
+      result = Turned::drained;
+      break;
+    }
   }
   turn_.last = this;
   if (total > 0) {
@@ -149,6 +165,8 @@ Session::Turned Session::read_turn(std::size_t budget) {
 }
 
 ssize_t Session::read_some(std::size_t max) {
+  // It costs the modes' ledger as many of the ring's oldest bytes.
+  max = std::min(max, std::max(staging_ == nullptr ? 0 : ring_.capacity() / 16, kReadBytes));
   const Offset end = ring_.next() + max;
   if (end > ring_.first() + ring_.capacity())
     modes_->before_overwrite(ring_, end - ring_.capacity());

@@ -25,6 +25,10 @@ enum InputPhase : std::uint64_t { kQuiet = 0, kFilling = 1, kMoving = 2, kEmptyi
 
 /// The most that Linux gives in one read of a pty; one page of the pipe.
 constexpr std::size_t kMaxMove = 4096;
+/// A pipe has this many pages unless its user has too many pipes; then it says EAGAIN earlier.
+constexpr std::size_t kMaxFill = 16 * kMaxMove;
+/// A pty that gave fewer has no more for now.
+constexpr std::size_t kFullMove = kMaxMove / 2;
 
 void step(const char* name) {
   if (staging_step != nullptr) staging_step(name);
@@ -97,7 +101,7 @@ Result<void> recover_output(Arena& arena, std::size_t shard, int pipe) {
   step("recover.reading");
   const std::uint64_t fill = intent.output_fill.load();
   const std::size_t left = held(pipe);
-  if (left > fill || fill > kMaxMove)
+  if (left > fill || fill > kMaxFill)
     return impossible(shard, "more in the pipe than was put there");
   SlotHeader& header = arena.slot(static_cast<std::uint32_t>(slot)).header();
   const auto ring = arena.slot(static_cast<std::uint32_t>(slot)).ring();
@@ -200,19 +204,24 @@ ssize_t Staging::read_output(int pty, OutputRing& ring, std::uint32_t slot, std:
   intent_.output_base.store(base);
   intent_.output_phase.store(kSplicing);
   step("output.splicing");
-  const ssize_t n = ::splice(pty, nullptr, output_pipe_.get(), nullptr,
-                             std::min({max, kMaxMove, until_wrap}), SPLICE_F_NONBLOCK);
-  step("output.spliced");
-  if (n <= 0) {
+  const std::size_t most = std::min({max, kMaxFill, until_wrap});
+  std::size_t size = 0;
+  ssize_t n = 0;
+  do {
+    n = ::splice(pty, nullptr, output_pipe_.get(), nullptr, std::min(most - size, kMaxMove),
+                 SPLICE_F_NONBLOCK);
+    if (n > 0) size += static_cast<std::size_t>(n);
+    step("output.spliced");
+  } while (n >= static_cast<ssize_t>(kFullMove) && most - size >= kFullMove);
+  if (size == 0) {
     const int error = errno;
     intent_.output_phase.store(kIdle);
     errno = error;
     return n;
   }
-  intent_.output_fill.store(static_cast<std::uint64_t>(n));
+  intent_.output_fill.store(size);
   intent_.output_phase.store(kReading);
   step("output.reading");
-  const auto size = static_cast<std::size_t>(n);
   const auto space = ring.writable(size);  // Not before: it costs the ring its oldest bytes.
   make_resident(space);
   for (std::size_t done = 0; done < size;) {
@@ -225,7 +234,7 @@ ssize_t Staging::read_output(int pty, OutputRing& ring, std::uint32_t slot, std:
   ring.commit(size);
   step("output.published");
   intent_.output_phase.store(kIdle);
-  return n;
+  return static_cast<ssize_t>(size);
 }
 
 ssize_t Staging::write_input(int pty, ArenaSlot slot, ArenaClient* client, Offset base,

@@ -34,7 +34,8 @@ struct Scenario {
   Offset next = 0;  ///< Of the ring, which is full below it.
   std::size_t printed = 0;
   std::vector<Typed> typed;
-  int room = -1;       ///< Of the pty's input, in writes of 256 bytes; -1: it is empty.
+  int room = -1;  ///< Of the pty's input, in writes of 256 bytes; -1: it is empty.
+  std::size_t ring = 4096;
   bool twice = false;  ///< The recovery is killed, too; at each named step it is in every scenario.
 };
 
@@ -44,6 +45,11 @@ const std::vector<Scenario> kScenarios{
     {.name = "AFullRingLosesItsOldest", .next = 40'960, .printed = 4095},
     {.name = "TheRingWrapsWithinTheBytes", .next = 4096 * 9 - 300, .printed = 1000, .twice = true},
     {.name = "OneByteBeforeTheWrap", .next = 4096 * 9 - 1, .printed = 2},
+    {.name = "MoreThanTheTtyGivesAtOnce",
+     .next = 4096 * 9,
+     .printed = 4095 + 2100,
+     .ring = std::size_t{3} * 4096,
+     .twice = true},
     {.name = "TwoClientsType", .typed = {{"a", 1000, 500}, {"b", 0, 333}}},
     {.name = "AClientTypesMoreThanAPipeTakesAtOnce", .typed = {{"a", 7, 5000}}},
     {.name = "ThePtyTakesAPart", .typed = {{"a", 12345, 700}}, .room = 1, .twice = true},
@@ -80,8 +86,9 @@ std::size_t fill_input(const RawPty& terminal, int room) {
 /// A scenario up to a kill, and what must be true after it.
 class Trial {
  public:
-  explicit Trial(const Scenario& scenario) : scenario_(scenario), ring_(world_.ring()) {
-    const Offset begin = scenario.next < 4096 ? 0 : scenario.next - 4096;
+  explicit Trial(const Scenario& scenario)
+      : scenario_(scenario), world_(scenario.ring), ring_(world_.ring()) {
+    const Offset begin = scenario.next < scenario.ring ? 0 : scenario.next - scenario.ring;
     world_.header().first.store(begin);
     world_.header().next.store(begin);
     ring_.append(stream(kOutput, begin, scenario.next - begin));
@@ -118,9 +125,11 @@ class Trial {
     const Offset end = scenario_.next + scenario_.printed;
     ASSERT_LE(found.next(), end);
     ASSERT_GE(found.next(), scenario_.next);
-    EXPECT_LE(found.first(), std::max(first_before_, end < 4096 ? 0 : end - 4096));
+    EXPECT_LE(found.first(),
+              std::max(first_before_, end < scenario_.ring ? 0 : end - scenario_.ring));
     expect_ring(found);
-    EXPECT_EQ(world_.state().substr(sizeof(StagingIntent) + sizeof(SlotHeader) + 4096), "0 0");
+    EXPECT_EQ(world_.state().substr(sizeof(StagingIntent) + sizeof(SlotHeader) + scenario_.ring),
+              "0 0");
     print(kTail);
     drain_output(end + kTail);
     check_input();
