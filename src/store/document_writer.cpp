@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "session/snapshot_json.h"
+#include "session/snapshot_json_text.h"
 #include "store/document.h"
 
 namespace term::store {
@@ -44,18 +45,19 @@ std::string DocumentWriter::project(const ProjectRecord& record) {
   return envelope((projects_++ == 0 ? "\n" : ",\n") + text_of(to_json(record)));
 }
 
-std::string DocumentWriter::session(const SessionSnapshot& snapshot) {
+std::string DocumentWriter::session(SessionSnapshot snapshot) {
   std::string out;
   if (!in_sessions_) out = envelope("],\n\"sessions\":[");
   in_sessions_ = true;
   out += separator(sessions_++);
-  const std::string text = text_of(to_json(snapshot));
-  sessions_hash_.update(text);
   if (snapshot.stream.data) bytes_ += snapshot.stream.data->size();
   for (const ViewerState& viewer : snapshot.stream.viewers)
     connections_ +=
         (connections_.empty() ? "\n" : ",\n") + connection_text(snapshot.session.id, viewer);
-  return out + text;
+  const std::size_t before = out.size();
+  append_snapshot_text(out, std::move(snapshot));
+  sessions_hash_.update(std::string_view(out).substr(before));
+  return out;
 }
 
 std::string DocumentWriter::end() {
