@@ -19,6 +19,8 @@ namespace {
 constexpr std::size_t kPieceBytes = 64 * 1024;
 /// Of a body that is read: as much as there is, up to this.
 constexpr std::size_t kTakenBytes = 256 * 1024;
+/// Fewer bytes may be the frame of a chunk whose content never comes.
+constexpr std::size_t kSurelyBody = 4096;
 
 /// Nothing more will come: not data, but the end.
 bool gone(int fd) {
@@ -72,7 +74,7 @@ net::awaitable<Result<std::string>> HttpServer::Incoming::next() {
 
 bool HttpServer::Incoming::ready() const {
   boost::system::error_code ignored;
-  return client_->buffer.size() > 0 || client_->socket.available(ignored) > 0;
+  return client_->buffer.size() + client_->socket.available(ignored) >= kSurelyBody;
 }
 
 net::awaitable<void> HttpServer::watch(std::shared_ptr<Client> client,
