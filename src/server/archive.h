@@ -2,19 +2,45 @@
 // Export and restore of a running service (STATE.md 4).
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "server/http.h"
+#include "session/signal.h"
 #include "store/restore.h"
 
 namespace term::server {
 
 class Service;
+
+/// What a thread of its own makes meanwhile. Thread: the first shard's.
+template <class R>
+class Underway {
+ public:
+  explicit Underway(const net::any_io_executor& executor) : ended_(executor) {}
+  /// The result; once. Throws what the work threw.
+  net::awaitable<R> result() {
+    while (!result_) co_await ended_.wait();
+    if (escaped_) std::rethrow_exception(escaped_);
+    co_return std::move(*result_);
+  }
+  void end(std::exception_ptr escaped, R result) {
+    escaped_ = std::move(escaped);
+    result_ = std::move(result);
+    ended_.notify_all();
+  }
+
+ private:
+  Signal ended_;
+  std::exception_ptr escaped_;
+  std::optional<R> result_;
+};
 
 /// What an export takes in. A plain value.
 struct ExportFilter {
@@ -40,6 +66,18 @@ class Archive {
   net::awaitable<Result<store::RestoreReport>> restore(std::shared_ptr<Pieces> document,
                                                        std::optional<Engine> engine);
 
+  /// Has `f` run on the archive's thread, after what was begun before.
+  template <class F>
+  auto begin_apart(const net::any_io_executor& executor, F f) {
+    using R = std::invoke_result_t<F&>;
+    auto underway = std::make_shared<Underway<R>>(executor);
+    auto end = [underway](std::exception_ptr escaped, R result) {
+      underway->end(std::move(escaped), std::move(result));
+    };
+    net::co_spawn(worker_.get_executor(), call<R, F>(std::move(f)),
+                  net::bind_executor(executor, std::move(end)));
+    return underway;
+  }
   /// Runs `f` on the archive's thread and brings its result back to the caller's.
   template <class F>
   net::awaitable<std::invoke_result_t<F&>> apart(F f) {

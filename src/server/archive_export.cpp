@@ -79,8 +79,23 @@ class ExportPieces final : public Pieces {
     co_return Result<void>{};
   }
 
+  /// While a piece is on its way the next one is made.
   net::awaitable<Result<std::string>> next() override {
     if (!std::exchange(begun_, true)) co_return head();
+    if (!made_) made_ = co_await make();
+    if (!*made_) co_return made_->error();
+    const auto piece = **made_;
+    if (!piece) co_return std::string{};
+    made_ = co_await make();
+    co_return co_await piece->result();
+  }
+
+ private:
+  using Making = std::shared_ptr<Underway<Result<std::string>>>;
+
+  /// Begins the next piece; nothing after the end. Errors: those of the store.
+  net::awaitable<Result<Making>> make() {
+    const auto executor = co_await net::this_coro::executor;
     for (;;) {
       std::optional<SessionSnapshot> snapshot;
       if (at_ < live_.size()) {
@@ -94,18 +109,20 @@ class ExportPieces final : public Pieces {
         const auto page = co_await next_page();
         if (!page) co_return page.error();
       } else {
-        co_return std::exchange(ended_, true) ? std::string{} : writer_->end();
+        if (std::exchange(ended_, true)) co_return Making{};
+        auto end = [writer = writer_]() -> Result<std::string> { return writer->end(); };
+        co_return archive_.begin_apart(executor, std::move(end));
       }
       if (!snapshot) continue;
-      auto text = [writer = writer_, session = std::move(*snapshot)]() mutable {
+      auto text = [writer = writer_,
+                   session = std::move(*snapshot)]() mutable -> Result<std::string> {
         trim(session.stream);
         return writer->session(session);
       };
-      co_return co_await archive_.apart(std::move(text));
+      co_return archive_.begin_apart(executor, std::move(text));
     }
   }
 
- private:
   std::string head() {
     std::string text = writer_->begin();
     for (const auto& [id, project] : projects_) text += writer_->project(project);
@@ -169,6 +186,7 @@ class ExportPieces final : public Pieces {
   std::deque<SessionSnapshot> stored_;
   bool begun_ = false;
   bool ended_ = false;
+  std::optional<Result<Making>> made_;  ///< What next() has begun and not given yet.
 };
 
 }  // namespace

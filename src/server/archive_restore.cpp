@@ -38,13 +38,30 @@ net::awaitable<Result<std::shared_ptr<store::CheckedDocument>>> Archive::check(
   auto spool = store::Spool::open(service_.config().state_dir);
   if (!spool) co_return spool.error();
   const auto reader = std::make_shared<store::DocumentReader>(std::move(*spool));
+  const auto executor = co_await net::this_coro::executor;
+  std::shared_ptr<Underway<Result<void>>> feeding;
   for (;;) {
-    auto piece = co_await pieces->next();
-    if (!piece) co_return piece.error();
-    if (piece->empty()) break;
-    auto feed = [reader, bytes = std::move(*piece)] { return reader->feed(bytes); };
-    const auto fed = co_await apart(std::move(feed));
-    if (!fed) co_return fed.error();
+    // What is here is read meanwhile; what is not may never come, and a refusal must not wait.
+    std::string piece;
+    const bool ahead = feeding && pieces->ready();
+    if (ahead) {
+      auto next = co_await pieces->next();
+      if (next) piece = std::move(*next);
+      const auto fed = co_await feeding->result();
+      if (!fed) co_return fed.error();
+      if (!next) co_return next.error();
+    } else {
+      if (feeding) {
+        const auto fed = co_await feeding->result();
+        if (!fed) co_return fed.error();
+      }
+      auto next = co_await pieces->next();
+      if (!next) co_return next.error();
+      piece = std::move(*next);
+    }
+    if (piece.empty()) break;
+    auto feed = [reader, bytes = std::move(piece)] { return reader->feed(bytes); };
+    feeding = begin_apart(executor, std::move(feed));
   }
   auto finish = [reader] { return reader->finish(); };
   auto checked = co_await apart(std::move(finish));
@@ -66,12 +83,12 @@ net::awaitable<store::RestoreReport> Archive::restore_sessions(
   };
   const auto parsed = co_await apart(std::move(parse));
   std::vector<SessionId> ids;
-  for (const auto& session : batch->sessions) ids.push_back(session.session.id);
+  for (const auto& session : batch->sessions) ids.push_back(session.snapshot.session.id);
   if (!parsed) co_return store::all_failed({""}, parsed.error().detail);
-  for (const auto& session : batch->sessions)
+  for (const auto& [snapshot, scrollback, trimmed] : batch->sessions)
     batch->owners.push_back(
         engine ? adapter::all(*engine)
-               : service_.flips().flags().choose(session.session.project_id, session.session.id));
+               : service_.flips().flags().choose(snapshot.session.project_id, snapshot.session.id));
   auto ends = [ids](Shard& shard) { return ends_on(shard, ids); };
   for (auto& part : co_await service_.shards().gather(std::move(ends))) batch->live.merge(part);
   auto write = [batch](store::Store& store) -> Result<store::RestoreReport> {

@@ -36,6 +36,8 @@ class Pieces {
   /// Errors: of a response, whatever stopped it: the connection is cut, so that the receiver knows
   /// that something is missing. Of a request: bad_argument (malformed), os_error (it broke off).
   virtual net::awaitable<Result<std::string>> next() = 0;
+  /// A part of the next piece is here already. False if nobody can tell.
+  virtual bool ready() const { return false; }
   /// Has no end of its own (server-sent events): it is stopped when the receiver goes away, for a
   /// hand-over, and at the end of the service.
   virtual bool endless() const { return false; }

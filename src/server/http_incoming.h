@@ -6,7 +6,6 @@
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,9 +13,6 @@
 #include "server/http_client.h"
 
 namespace term::server {
-
-/// Within which a body, or a piece of one, has to go through.
-inline constexpr auto kBodyTime = std::chrono::seconds(30);
 
 /// The head, and once it is known what to do with it, the whole body.
 struct HttpServer::Parser {
@@ -27,9 +23,10 @@ struct HttpServer::Parser {
 /// A request's body as a route reads it, piece by piece.
 class HttpServer::Incoming final : public Pieces {
  public:
-  /// `expects`: the client waits for a 100 before it sends anything.
-  Incoming(std::shared_ptr<Client> client, Parser& parser, bool expects);
+  /// `expects`: the client waits for a 100 before it sends anything. `time`: for each piece.
+  Incoming(std::shared_ptr<Client> client, Parser& parser, bool expects, Millis time);
   net::awaitable<Result<std::string>> next() override;
+  bool ready() const override;
   /// Nothing of it is left on the connection.
   bool over() const { return parser_.is_done(); }
 
@@ -37,6 +34,7 @@ class HttpServer::Incoming final : public Pieces {
   std::shared_ptr<Client> client_;
   boost::beast::http::request_parser<boost::beast::http::buffer_body> parser_;
   bool expects_;
+  Millis time_;
 };
 
 /// Answers `Expect: 100-continue`.

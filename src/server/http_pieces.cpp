@@ -17,6 +17,10 @@ namespace http = boost::beast::http;
 namespace {
 
 constexpr std::size_t kPieceBytes = 64 * 1024;
+/// Of a body that is read: as much as there is, up to this.
+constexpr std::size_t kTakenBytes = 256 * 1024;
+/// Fewer bytes may be the frame of a chunk whose content never comes.
+constexpr std::size_t kSurelyBody = 4096;
 
 /// Nothing more will come: not data, but the end.
 bool gone(int fd) {
@@ -34,32 +38,43 @@ net::awaitable<boost::system::error_code> say_continue(net::ip::tcp::socket& soc
   co_return ec;
 }
 
-HttpServer::Incoming::Incoming(std::shared_ptr<Client> client, Parser& parser, bool expects)
+HttpServer::Incoming::Incoming(std::shared_ptr<Client> client, Parser& parser, bool expects,
+                               Millis time)
     : client_(std::move(client)),
       parser_(std::move(parser.head)),
-      expects_(expects && !parser_.is_done()) {}
+      expects_(expects && !parser_.is_done()),
+      time_(time) {}
 
 net::awaitable<Result<std::string>> HttpServer::Incoming::next() {
   std::string piece;
   boost::system::error_code ec;
-  client_->expire_after(kBodyTime, client_);
+  client_->expire_after(time_, client_);
   if (std::exchange(expects_, false)) ec = co_await say_continue(client_->socket);
-  while (!ec && piece.empty() && !parser_.is_done()) {
-    piece.resize(kPieceBytes);
+  client_->buffer.reserve(kPieceBytes);  // Beast reads as much at once as fits.
+  std::size_t have = 0;
+  for (bool more = true; more && !ec && !parser_.is_done();) {
+    piece.resize(std::max(piece.size(), have + kPieceBytes));
     auto& body = parser_.get().body();
-    body.data = piece.data();
-    body.size = piece.size();
+    body.data = piece.data() + have;
+    body.size = piece.size() - have;
     auto [failed, n] =
         co_await http::async_read_some(client_->socket, client_->buffer, parser_, kNoThrow);
     if (failed != http::error::need_buffer) ec = failed;
-    piece.resize(piece.size() - body.size);
+    have = piece.size() - body.size;
+    more = have == 0 || (have + kPieceBytes <= kTakenBytes && ready());
   }
+  piece.resize(have);
   client_->deadline.cancel();
   if (!ec) co_return piece;
   const bool malformed = ec.category() == make_error_code(http::error::end_of_stream).category() &&
                          ec != http::error::partial_message && ec != http::error::end_of_stream;
   if (malformed) co_return Error{Errc::bad_argument, "malformed request body: " + ec.message()};
   co_return Error{Errc::os_error, "the request's body broke off: " + ec.message()};
+}
+
+bool HttpServer::Incoming::ready() const {
+  boost::system::error_code ignored;
+  return client_->buffer.size() + client_->socket.available(ignored) >= kSurelyBody;
 }
 
 net::awaitable<void> HttpServer::watch(std::shared_ptr<Client> client,
@@ -76,7 +91,7 @@ net::awaitable<boost::system::error_code> HttpServer::send_piece(std::shared_ptr
                                                                  bool chunked) {
   boost::system::error_code ec;
   while (!ec && !piece.empty()) {  // A slow receiver has its time for each part.
-    client->expire_after(kBodyTime, client);
+    client->expire_after(body_time_, client);
     const auto part = net::buffer(piece.data(), std::min(piece.size(), kPieceBytes));
     if (chunked) {
       auto [failed, sent] =
@@ -107,7 +122,7 @@ net::awaitable<bool> HttpServer::send_pieces(std::shared_ptr<Client> client, Res
     if (!piece) spdlog::error("http.cut peer={} ERROR {}", client->peer, piece.error().detail);
     if (!piece || !client->socket.is_open()) break;
     if (piece->empty()) {
-      client->expire_after(kBodyTime, client);
+      client->expire_after(body_time_, client);
       if (chunked) {
         auto [end_error, end] =
             co_await net::async_write(client->socket, http::make_chunk_last(), kNoThrow);

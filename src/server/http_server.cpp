@@ -144,7 +144,7 @@ net::awaitable<std::optional<HttpServer::Received>> HttpServer::receive(
     co_return std::nullopt;
   }
   ++counts_.requests;
-  client->expire_after(kBodyTime, client);
+  client->expire_after(body_time_, client);
   Received received{.head = to_head(parser->head), .body = nullptr};
   received.head.peer = client->peer;
   received.head.loopback = client->loopback;
@@ -153,7 +153,7 @@ net::awaitable<std::optional<HttpServer::Received>> HttpServer::receive(
   if (says_websocket(received.head.value("upgrade"))) co_return received;
   if (takes_pieces(received.head)) {
     client->deadline.cancel();
-    received.body = std::make_shared<Incoming>(client, *parser, expects);
+    received.body = std::make_shared<Incoming>(client, *parser, expects, body_time_);
     co_return received;
   }
   if (const auto ec = co_await receive_body(client, parser, expects)) {
@@ -253,7 +253,7 @@ void HttpServer::end_transfer(std::optional<Transfers::iterator> transfer) {
 
 net::awaitable<bool> HttpServer::send(std::shared_ptr<Client> client, Response response,
                                       unsigned version, bool keep) {
-  client->expire_after(kBodyTime, client);
+  client->expire_after(body_time_, client);
   if (response.pieces) {
     const auto place = begin_transfer(client, response.pieces);
     const bool again = co_await send_pieces(client, std::move(response), version, keep);

@@ -76,6 +76,9 @@ class HttpServer {
   /// Called for each, when it is answered or refused.
   void on_call(std::function<void(const Call&)> call) { on_call_ = std::move(call); }
 
+  /// Within which a body, or a piece of one, has to go through: 30 s, unless a test says so.
+  void body_time(Millis time) { body_time_ = time; }
+
   const HttpCounts& counts() const { return counts_; }
   std::size_t half_open() const { return half_open_.size(); }
   /// Connections that are neither closed nor handed to a shard.
@@ -145,6 +148,7 @@ class HttpServer {
   Transfers transfers_;
   std::function<void(const Call&)> on_call_;
   HttpCounts counts_;
+  Millis body_time_{30'000};
   std::size_t active_ = 0;
   std::size_t answering_ = 0;
   bool stopping_ = false;

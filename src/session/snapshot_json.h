@@ -35,7 +35,14 @@ Result<ProjectRecord> project_from_json(const nlohmann::json& json);
 std::string_view dialect_status(SessionState state);
 
 std::string base64_encode(std::string_view bytes);
+void append_base64(std::string& text, std::string_view bytes);
 /// Errors: bad_argument. Strict: padding required, no white space.
 Result<std::string> base64_decode(std::string_view text);
+struct Base64Tail {
+  std::size_t size = 0;  ///< Of all that the text says.
+  std::string bytes;     ///< The last ones of it.
+};
+/// The last `newest` bytes; the whole text is checked. Errors: those of base64_decode.
+Result<Base64Tail> base64_tail(std::string_view text, std::size_t newest);
 
 }  // namespace term

@@ -1,284 +1,158 @@
-// A snapshot as JSON text without a tree of it: written at each change of each session, and for all
-// of them while a hand-over keeps their viewers waiting.
+#include "session/snapshot_json_text.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
-#include "session/json_text.h"
+#include "session/block_scan.h"
 #include "session/snapshot_json.h"
-#include "session/utf8.h"
 
 namespace term {
 
+using nlohmann::json;
+
 namespace {
 
-class Writer {
- public:
-  explicit Writer(std::string& out) : out_(out) {}
+constexpr std::string_view kNull = "null";
 
-  void key(std::string_view name) {
-    separate();
-    append_json_string(out_, name);
-    out_ += ':';
-  }
-  template <class F>
-  void object(std::string_view name, F fields) {
-    key(name);
-    braced('{', '}', fields);
-  }
-  template <class F>
-  void array(std::string_view name, F elements) {
-    key(name);
-    braced('[', ']', elements);
-  }
-  template <class F>
-  void element(F fields) {
-    separate();
-    braced('{', '}', fields);
-  }
-  void item(std::string_view text) {
-    separate();
-    clean(text);
-  }
-  void item(std::uint64_t value) {
-    separate();
-    number(value);
-  }
-  void text(std::string_view name, std::string_view value) { key(name), clean(value); }
-  /// By a name that may be any bytes.
-  void named(std::string_view name) {
-    separate();
-    clean(name);
-    out_ += ':';
-  }
-  template <class T>
-  void count(std::string_view name, T value) {
-    key(name), number(value);
-  }
-  void real(std::string_view name, double value) {
-    key(name), number(std::isfinite(value) ? value : 0.0);
-  }
-  void boolean(std::string_view name, bool value) { key(name), out_ += value ? "true" : "false"; }
-  void null(std::string_view name) { key(name), out_ += "null"; }
-  void time(std::string_view name, WallTime value) { text(name, iso_time(value)); }
-  void time(std::string_view name, const std::optional<WallTime>& value) {
-    value ? time(name, *value) : null(name);
-  }
-  void integer(std::string_view name, const std::optional<int>& value) {
-    value ? count(name, *value) : null(name);
-  }
-  void window(std::string_view name, WindowSize size) {
-    object(name, [&] { count("cols", size.cols), count("rows", size.rows); });
-  }
-  void value(std::string_view text) { clean(text); }
-  void raw(std::string_view json) { out_ += json; }
-  template <class F>
-  void braced(char open, char close, F inner) {
-    out_ += open;
-    inner();
-    out_ += close;
+std::string dump(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+/// Behind the string that begins at `at`; npos: it has an escape, or no end.
+std::size_t plain_string_end(std::string_view text, std::size_t at) {
+  const auto stops = [](char c) { return (c == '"') | (c == '\\'); };
+  at = skip_blocks(text, at + 1, stops);
+  while (at < text.size() && !stops(text[at])) ++at;
+  return at < text.size() && text[at] == '"' ? at + 1 : std::string_view::npos;
+}
+
+/// Behind the string that begins at `at`, whatever is in it.
+std::size_t string_end(std::string_view text, std::size_t at) {
+  for (++at; at < text.size() && text[at] != '"'; ++at)
+    if (text[at] == '\\') ++at;
+  return at < text.size() ? at + 1 : std::string_view::npos;
+}
+
+bool is_key(std::string_view text, std::size_t behind) {
+  const auto next = text.find_first_not_of(" \n\r\t", behind);
+  return next != std::string_view::npos && text[next] == ':';
+}
+
+struct Run {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
+/// Where output.data is in the text of an object, with its quotation marks. Nothing where that is
+/// not certain: another spelling of a key, a field that is there twice, an escape in the data. The
+/// text need not be JSON.
+class DataFinder {
+ public:
+  explicit DataFinder(std::string_view text) : text_(text) {}
+
+  std::optional<Run> find() {
+    for (std::size_t at = 0; at < text_.size() && certain_;) {
+      const char c = text_[at];
+      if (c == '"') {
+        at = string(at);
+        continue;
+      }
+      if (c == '{' || c == '[') ++depth_;
+      if (c == '}' || c == ']') --depth_;
+      ++at;
+    }
+    return certain_ ? found_ : std::nullopt;
   }
 
  private:
-  void separate() {
-    if (out_.back() != '{' && out_.back() != '[') out_ += ',';
+  bool at_output() const { return depth_ == 2 && in_output_; }
+
+  /// Behind the string at `at`.
+  std::size_t string(std::size_t at) {
+    std::size_t end = plain_string_end(text_, at);
+    const bool plain = end != std::string_view::npos;
+    if (!plain) end = string_end(text_, at);
+    if (end == std::string_view::npos) {
+      certain_ = false;
+      return text_.size();
+    }
+    if (at_output() && in_data_) {
+      certain_ = plain && !found_;
+      found_ = Run{at, end};
+      in_data_ = false;
+    } else if ((depth_ == 1 || at_output()) && is_key(text_, end)) {
+      certain_ = plain;
+      key(text_.substr(at, end - at));
+    }
+    return end;
   }
-  template <class T>
-  void number(T value) {
-    std::array<char, 32> digits{};
-    const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), value);
-    out_.append(digits.data(), written.ptr);
+
+  void key(std::string_view quoted) {
+    if (depth_ == 1) in_output_ = quoted == "\"output\"";
+    if (depth_ == 1 && in_output_) certain_ = certain_ && ++outputs_ == 1;
+    in_data_ = depth_ == 2 && quoted == "\"data\"";
+    if (in_data_) certain_ = certain_ && ++datas_ == 1;
   }
-  /// JSON is UTF-8; paths and names need not be.
-  void clean(std::string_view bytes) {
-    const bool ascii = std::ranges::all_of(bytes, [](char c) { return c >= 0; });
-    if (ascii) return append_json_string(out_, bytes);
-    Utf8Stream stream;
-    std::string text = stream.feed(bytes);
-    append_json_string(out_, text += stream.finish());
-  }
-  std::string& out_;
+
+  std::string_view text_;
+  int depth_ = 0;
+  bool in_output_ = false;
+  bool in_data_ = false;
+  bool certain_ = true;
+  int outputs_ = 0;
+  int datas_ = 0;
+  std::optional<Run> found_;
 };
 
-void put_lifecycle(Writer& out, const SessionRecord& record) {
-  const Lifecycle& life = record.lifecycle;
-  out.object("lifecycle", [&] {
-    out.text("state", to_string(life.state));
-    out.array("transitions", [&] {
-      for (const LifecycleTransition& step : life.transitions) {
-        out.element([&] {
-          out.text("from", to_string(step.from));
-          out.text("to", to_string(step.to));
-          out.time("at", step.at);
-          out.text("reason", step.reason);
-        });
-      }
-    });
-    out.time("enteredAt", life.entered_at);
-    out.count("totalUptime", std::max(life.entered_at - record.created_at, Millis{0}).count());
-    out.count("activeTime", life.active_time.count());
-    out.count("suspendedTime", life.suspended_time.count());
-  });
+bool has_both_offsets(const json& read) {
+  const auto output = read.find("output");
+  if (output == read.end() || !output->is_object()) return false;
+  const auto there = [&](const char* name) {
+    const auto it = output->find(name);
+    return it != output->end() && !it->is_null();
+  };
+  return there("firstOffset") && there("nextOffset");
 }
 
-void put_suspension(Writer& out, const std::optional<Suspension>& suspension) {
-  if (!suspension) return out.null("suspension");
-  out.object("suspension", [&] {
-    out.time("suspendedAt", suspension->suspended_at);
-    out.time("expiresAt", suspension->expires_at);
-    out.text("before", to_string(suspension->before));
-  });
-}
-
-void put_session(Writer& out, const SessionRecord& record) {
-  out.text("id", record.id);
-  out.text("projectId", record.project_id);
-  record.user_id ? out.text("userId", *record.user_id) : out.null("userId");
-  out.text("type", record.type);
-  out.text("mode", record.mode);
-  out.text("tabName", record.tab_name);
-  out.text("status", dialect_status(record.status));
-  out.boolean("focused", record.focused);
-  out.time("createdAt", record.created_at);
-  out.time("updatedAt", record.updated_at);
-  out.time("lastActivity", record.last_activity);
-  out.text("shell", record.shell);
-  out.array("args", [&] {
-    for (const std::string& arg : record.args) out.item(arg);
-  });
-  out.text("currentPath", record.current_path);
-  out.object("environment", [&] {
-    for (const auto& [name, value] : record.environment) {
-      out.named(name);
-      out.value(value);
-    }
-  });
-  out.count("cols", record.window.cols);
-  out.count("rows", record.window.rows);
-  out.integer("layoutPosition", record.layout_position);
-  put_lifecycle(out, record);
-  put_suspension(out, record.suspension);
-  out.object("disconnect", [&] {
-    out.integer("lastCloseCode", record.disconnect.last_close_code);
-    out.time("keepAliveUntil", record.disconnect.keep_alive_until);
-  });
-}
-
-void put_viewers(Writer& out, const std::vector<ViewerState>& viewers) {
-  out.array("viewers", [&] {
-    for (const ViewerState& viewer : viewers) {
-      out.element([&] {
-        out.count("id", viewer.id);
-        out.text("client", viewer.client);
-        out.text("dialect", viewer.dialect);
-        out.text("role", viewer.role == ViewerRole::writer ? "writer" : "viewer");
-        out.count("offset", viewer.sent);
-        out.count("acked", viewer.acked);
-        out.count("window", viewer.window);
-        out.boolean("acks", viewer.acks);
-        out.boolean("exempt", viewer.exempt);
-        viewer.wanted ? out.window("wanted", *viewer.wanted) : out.null("wanted");
-      });
-    }
-  });
-}
-
-void put_stream(Writer& out, const StreamRecord& stream) {
-  out.object("output", [&] {
-    out.count("firstOffset", stream.first_offset);
-    out.count("nextOffset", stream.next_offset);
-    if (stream.data) out.text("data", base64_encode(*stream.data));
-  });
-  out.object("input", [&] {
-    for (const auto& [client, offsets] : stream.input) {
-      out.named(client);
-      out.braced('{', '}', [&] {
-        out.count("accepted", offsets.accepted);
-        out.count("written", offsets.written);
-      });
-    }
-  });
-  put_viewers(out, stream.viewers);
-  out.boolean("inputSuspended", stream.suspended);
-  out.boolean("open", stream.open);
-  out.count("pid", stream.pid);
-  out.window("streamWindow", stream.window);
-  if (!stream.exit) return out.null("exit");
-  out.object("exit", [&] {
-    out.integer("code", stream.exit->code);
-    out.text("signal", stream.exit->signal);
-    out.time("at", stream.exit->at);
-  });
-}
-
-void put_running(Writer& out, const std::optional<RunningCommand>& running) {
-  if (!running) return out.null("running");
-  out.object("running", [&] {
-    out.count("sequence", running->sequence);
-    out.time("at", running->at);
-    out.text("category", running->category);
-    out.text("text", running->text);
-  });
-}
-
-void put_commands(Writer& out, const CommandStatistics& commands) {
-  out.object("commands", [&] {
-    out.count("total", commands.total);
-    out.count("failed", commands.failed);
-    out.count("reported", commands.reported);
-    out.object("byCategory", [&] {
-      for (const auto& [name, count] : commands.by_category) out.count(name, count);
-    });
-    out.array("byHour", [&] {
-      for (const std::uint64_t count : commands.by_hour) out.item(count);
-    });
-    out.text("pending", commands.pending);
-    out.boolean("pendingDone", commands.pending_done);
-    out.boolean("hidden", commands.hidden);
-    out.text("line", commands.line);
-    put_running(out, commands.running);
-  });
-}
-
-void put_telemetry(Writer& out, const TelemetryRecord& telemetry) {
-  out.count("inputBytes", telemetry.input_bytes);
-  out.count("outputBytes", telemetry.output_bytes);
-  out.count("commandCount", telemetry.commands.total);
-  out.count("errorCount", telemetry.error_count);
-  out.real("cpuUsage", telemetry.cpu_usage);
-  out.count("memoryUsage", telemetry.memory_usage);
-  out.real("responseTime", telemetry.response_time_ms);
-  put_commands(out, telemetry.commands);
-  out.count("logPosition", telemetry.log_position);
-}
-
-/// The unknown fields we kept: always an object, never deeper than we can write.
-void put_metadata(Writer& out, const SessionRecord& record) {
-  out.key("metadata");
-  if (record.metadata == "{}") return out.raw(record.metadata);
-  const auto json = to_json(record);
-  out.raw(json["metadata"].dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+/// Nothing where snapshot_from_json() had something to refuse: it then says what.
+std::optional<TextSnapshot> quickly(std::string_view text, std::size_t newest) {
+  const auto data = DataFinder(text).find();
+  if (!data) return std::nullopt;
+  auto bytes = base64_tail(text.substr(data->begin + 1, data->end - data->begin - 2), newest);
+  if (!bytes) return std::nullopt;
+  TextSnapshot made{.snapshot = {}, .output_bytes = bytes->size, .plain = {}};
+  made.plain.reserve(text.size() - (data->end - data->begin) + kNull.size());
+  made.plain.append(text.substr(0, data->begin)).append(kNull).append(text.substr(data->end));
+  const json read = json::parse(made.plain, nullptr, /*allow_exceptions=*/false);
+  if (!read.is_object() || !has_both_offsets(read)) return std::nullopt;
+  auto snapshot = snapshot_from_json(read);
+  if (!snapshot) return std::nullopt;
+  StreamRecord& stream = snapshot->stream;
+  if (stream.next_offset - stream.first_offset != bytes->size) return std::nullopt;
+  stream.data = std::move(bytes->bytes);
+  made.snapshot = std::move(*snapshot);
+  return made;
 }
 
 }  // namespace
 
-void append_json(std::string& out, const SessionSnapshot& snapshot) {
-  out.reserve(out.size() + 2048);
-  Writer writer(out);
-  writer.braced('{', '}', [&] {
-    put_session(writer, snapshot.session);
-    // A directory's name is bytes: where it is not text, the bytes go along.
-    const std::string& path = snapshot.session.current_path;
-    Utf8Stream stream;
-    std::string text = stream.feed(path);
-    if ((text += stream.finish()) != path) writer.text("currentPathBytes", base64_encode(path));
-    put_stream(writer, snapshot.stream);
-    put_telemetry(writer, snapshot.telemetry);
-    put_metadata(writer, snapshot.session);
-  });
+Result<TextSnapshot> snapshot_from_text(std::string_view text, std::size_t newest) {
+  if (auto quick = quickly(text, newest)) return std::move(*quick);
+  json read = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  auto snapshot = snapshot_from_json(read);
+  if (!snapshot) return snapshot.error();
+  TextSnapshot made{.snapshot = std::move(*snapshot), .output_bytes = 0, .plain = {}};
+  StreamRecord& stream = made.snapshot.stream;
+  if (!stream.data) {
+    made.plain = text;
+    return made;
+  }
+  made.output_bytes = stream.data->size();
+  stream.data->erase(0, stream.data->size() - std::min(stream.data->size(), newest));
+  read["output"] = {{"firstOffset", stream.first_offset}, {"nextOffset", stream.next_offset}};
+  made.plain = dump(read);
+  return made;
 }
 
 }  // namespace term

@@ -11,6 +11,7 @@
 #include "session/sha256.h"
 #include "session/snapshot.h"
 #include "store/document_cutter.h"
+#include "store/scrollback.h"
 #include "store/spool.h"
 
 namespace term::store {
@@ -60,22 +61,39 @@ class DocumentWriter {
   bool in_sessions_ = false;
 };
 
+/// A session of a document, as a row would have it.
+struct DocumentSession {
+  SessionSnapshot snapshot;              ///< Without data; the offsets are those of `scrollback`.
+  std::optional<Scrollback> scrollback;  ///< The newest output, if the document has any of it.
+  bool trimmed = false;                  ///< The document has more of it.
+};
+
 /// A document of which every byte was checked.
 struct CheckedDocument {
+  struct Place {
+    Spool::Place text;    ///< Without the output.
+    Spool::Place packed;  ///< Scrollback::packed.
+    Offset first = 0;     ///< The scrollback's.
+    Offset next = 0;
+    bool has_output = false;
+    bool trimmed = false;
+    std::size_t size() const { return text.size + packed.size; }
+  };
   bool bare = false;  ///< Only `sessions`: no checksum and no counts.
-  Spool spool;        ///< Each session's text, each project's text.
-  std::vector<Spool::Place> sessions;
+  Spool spool;
+  std::vector<Place> sessions;
   std::vector<Spool::Place> projects;
   std::uint64_t bytes = 0;  ///< Of output, in all sessions.
 
   /// Errors: os_error.
-  Result<SessionSnapshot> session(std::size_t nth) const;
+  Result<DocumentSession> session(std::size_t nth) const;
   Result<ProjectRecord> project(std::size_t nth) const;
 };
 
 /// Checks a document as it comes: format, version, checksums, counts, ids, sizes, offsets.
 ///
-/// Memory: one session, and some 200 bytes for each. The sessions are put into the spool.
+/// Memory: one session, and some 250 bytes for each. The sessions are put into the spool, with as
+/// much of their output as a row keeps, packed.
 /// Thread: any, one at a time; blocks on the disk.
 class DocumentReader final : private DocumentCutter::Sink {
  public:
@@ -95,7 +113,7 @@ class DocumentReader final : private DocumentCutter::Sink {
   Result<void> value(const std::string& key, std::string_view text) override;
   Result<void> element(const std::string& key, std::string_view text) override;
   void outside(std::string_view bytes) override;
-  Result<void> take_session(const nlohmann::json& json, std::string_view text);
+  Result<void> take_session(std::string_view text);
   Result<void> take_project(const nlohmann::json& json, std::string_view text);
   Result<void> check_end();
 

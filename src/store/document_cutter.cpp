@@ -2,12 +2,16 @@
 
 #include <nlohmann/json.hpp>
 
+#include "session/block_scan.h"
+
 namespace term::store {
 
 namespace {
 bool holds_elements(const std::string& key) {
   return key == "projects" || key == "sessions" || key == "connections";
 }
+
+bool stops_string(char c) { return (c == '"') | (c == '\\'); }
 }  // namespace
 
 Error DocumentCutter::wrong(const std::string& expected) const {
@@ -118,6 +122,8 @@ Result<bool> DocumentCutter::collect(std::string_view& bytes) {
   std::size_t n = 0;
   bool complete = false;
   for (; n < bytes.size() && !complete; ++n) {
+    if (in_string_ && !escaped_) n = skip_blocks(bytes, n, stops_string);
+    if (n == bytes.size()) break;
     const char c = bytes[n];
     if (in_string_) {
       if (escaped_) {

@@ -3,7 +3,9 @@
 
 #include "session/json_fields.h"
 #include "session/snapshot_json.h"
+#include "session/snapshot_json_text.h"
 #include "store/document.h"
+#include "store/store.h"
 
 namespace term::store {
 
@@ -33,10 +35,20 @@ Error differs(const char* what, const std::string& said, const std::string& is) 
 
 }  // namespace
 
-Result<SessionSnapshot> CheckedDocument::session(std::size_t nth) const {
-  const auto text = spool.read(sessions.at(nth));
+Result<DocumentSession> CheckedDocument::session(std::size_t nth) const {
+  const Place& place = sessions.at(nth);
+  const auto text = spool.read(place.text);
   if (!text) return text.error();
-  return snapshot_from_json(parse(*text));
+  auto snapshot = snapshot_from_json(parse(*text));
+  if (!snapshot) return snapshot.error();
+  DocumentSession session{std::move(*snapshot), std::nullopt, place.trimmed};
+  if (!place.has_output) return session;
+  auto packed = spool.read(place.packed);
+  if (!packed) return packed.error();
+  session.scrollback = Scrollback{place.first, place.next, std::move(*packed)};
+  session.snapshot.stream.first_offset = place.first;
+  session.snapshot.stream.next_offset = place.next;
+  return session;
 }
 
 Result<ProjectRecord> CheckedDocument::project(std::size_t nth) const {
@@ -94,24 +106,36 @@ Result<void> DocumentReader::value(const std::string& key, std::string_view text
 }
 
 Result<void> DocumentReader::element(const std::string& key, std::string_view text) {
+  if (!text.starts_with('{')) return bad("an element of " + key + " is no JSON object");
+  if (key == "sessions") return take_session(text);
   const json read = parse(text);
   if (!read.is_object()) return bad("an element of " + key + " is no JSON object");
-  if (key == "sessions") return take_session(read, text);
   if (key == "projects") return take_project(read, text);
   return {};
 }
 
-Result<void> DocumentReader::take_session(const json& read, std::string_view text) {
+Result<void> DocumentReader::take_session(std::string_view text) {
   sessions_hash_.update(text);
-  const auto snapshot = snapshot_from_json(read);
-  if (!snapshot) return snapshot.error();
-  const SessionId& id = snapshot->session.id;
+  const auto read = snapshot_from_text(text, kMaxScrollback);
+  if (!read) return read.error();
+  const SessionId& id = read->snapshot.session.id;
   if (!ids_.insert(id).second) return bad("the document has session " + id + " twice");
   if (ids_.size() > kMaxDocumentItems) return bad("the document has more than 200000 sessions");
-  if (snapshot->stream.data) checked_.bytes += snapshot->stream.data->size();
-  const auto place = checked_.spool.append(text);
-  if (!place) return place.error();
-  checked_.sessions.push_back(*place);
+  checked_.bytes += read->output_bytes;
+  const auto plain = checked_.spool.append(read->plain);
+  if (!plain) return plain.error();
+  CheckedDocument::Place place{.text = *plain};
+  if (const StreamRecord& stream = read->snapshot.stream; stream.data) {
+    const Scrollback newest = pack(*stream.data, stream.next_offset);
+    const auto packed = checked_.spool.append(newest.packed);
+    if (!packed) return packed.error();
+    place.packed = *packed;
+    place.first = newest.first;
+    place.next = newest.next;
+    place.has_output = true;
+    place.trimmed = read->output_bytes > stream.data->size();
+  }
+  checked_.sessions.push_back(place);
   return {};
 }
 

@@ -49,13 +49,14 @@ std::string DocumentWriter::session(const SessionSnapshot& snapshot) {
   if (!in_sessions_) out = envelope("],\n\"sessions\":[");
   in_sessions_ = true;
   out += separator(sessions_++);
-  const std::string text = text_of(to_json(snapshot));
-  sessions_hash_.update(text);
   if (snapshot.stream.data) bytes_ += snapshot.stream.data->size();
   for (const ViewerState& viewer : snapshot.stream.viewers)
     connections_ +=
         (connections_.empty() ? "\n" : ",\n") + connection_text(snapshot.session.id, viewer);
-  return out + text;
+  const std::size_t before = out.size();
+  append_json(out, snapshot);
+  sessions_hash_.update(std::string_view(out).substr(before));
+  return out;
 }
 
 std::string DocumentWriter::end() {

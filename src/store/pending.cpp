@@ -11,7 +11,8 @@ constexpr std::size_t kRowBytes = 256;
 
 std::size_t size_of(const Batch::Session& session) {
   const auto& data = session.stored.snapshot.stream.data;
-  return kStateBytes + (data ? data->size() : 0);
+  return kStateBytes + (data ? data->size() : 0) +
+         (session.packed ? session.packed->packed.size() : 0);
 }
 std::size_t size_of(const ProjectRecord& record) { return kRowBytes + record.layout.size(); }
 std::size_t size_of(const FlipRow& row) { return row.entry.size(); }
@@ -35,7 +36,7 @@ void Pending::put(Batch::Session session) {
   Entry& entry = sessions_[session.stored.snapshot.session.id];
   drop(entry.state);
   bytes_ += size_of(session);
-  if (!session.stored.snapshot.stream.data) {
+  if (!session.has_data()) {
     entry.state = std::move(session);
     return;
   }

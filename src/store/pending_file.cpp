@@ -26,7 +26,7 @@ constexpr int kVersion = 1;
 constexpr std::string_view kPrefix = "unwritten-";
 
 Json session_json(const Batch::Session& session) {
-  const auto scrollback = scrollback_of(session.stored);
+  const auto scrollback = scrollback_of(session);
   Json json{{"id", session.stored.snapshot.session.id},
             {"state", to_refactored(session.stored, std::nullopt).state},
             {"both", session.both_tables},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace term::store {
 
@@ -25,39 +26,41 @@ std::string_view name(Verdict verdict) {
 
 struct Judged {
   Verdict verdict = Verdict::restore;
-  StoredSession stored;  ///< As it is to be written.
-  bool trimmed = false;
+  Batch::Session row;  ///< As it is to be written.
   std::string why;
 };
 
-/// As a row has it: the newest bytes. A file without output leaves that of the row alone.
-bool trim(StreamRecord& stream, const std::optional<StoredSession>& stored) {
-  if (!stream.data && stored) {
-    const StreamRecord& kept = stored->snapshot.stream;
-    stream.data = kept.data.value_or("");
-    stream.first_offset = kept.first_offset;
-    stream.next_offset = kept.next_offset;
-  }
-  if (!stream.data) {
+/// A file without output leaves that of the row alone.
+void keep_output(StreamRecord& stream, const std::optional<StoredSession>& stored) {
+  if (!stored) {
     stream.data.emplace();
     stream.first_offset = stream.next_offset;
+    return;
   }
-  if (stream.data->size() <= kMaxScrollback) return false;
-  stream.data->erase(0, stream.data->size() - kMaxScrollback);
-  stream.first_offset = stream.next_offset - stream.data->size();
-  return true;
+  const StreamRecord& kept = stored->snapshot.stream;
+  stream.data = kept.data.value_or("");
+  stream.first_offset = kept.first_offset;
+  stream.next_offset = kept.next_offset;
 }
 
 /// No output and none stored are the same.
-bool same(StoredSession stored, const StoredSession& wanted) {
-  if (!stored.snapshot.stream.data) stored.snapshot.stream.data.emplace();
-  return stored == wanted;
+bool same(StoredSession stored, const Batch::Session& wanted) {
+  std::optional<std::string> data = std::exchange(stored.snapshot.stream.data, std::nullopt);
+  StoredSession other = wanted.stored;
+  std::optional<std::string> wanted_data = std::exchange(other.snapshot.stream.data, std::nullopt);
+  if (stored != other) return false;
+  if (wanted.packed) {
+    auto bytes = unpack(*wanted.packed);
+    if (!bytes) return false;
+    wanted_data = std::move(*bytes);
+  }
+  return data.value_or("") == wanted_data.value_or("");
 }
 
-Judged judge(SessionSnapshot session, const Offset* live, const Owners& owners,
+Judged judge(DocumentSession session, const Offset* live, const Owners& owners,
              const std::optional<StoredSession>& stored) {
   Judged judged;
-  const Offset next = session.stream.next_offset;
+  const Offset next = session.snapshot.stream.next_offset;
   if (live != nullptr) {
     judged.verdict = *live >= next ? Verdict::adopted : Verdict::failed;
     judged.why = "it is live and has printed " + std::to_string(*live) + " bytes, fewer than the " +
@@ -65,9 +68,10 @@ Judged judge(SessionSnapshot session, const Offset* live, const Owners& owners,
                  " of the file; close it before, if the file's is the one you want";
     return judged;
   }
-  judged.trimmed = trim(session.stream, stored);
-  judged.stored = {owners, std::move(session)};
-  if (stored && same(*stored, judged.stored)) judged.verdict = Verdict::skipped;
+  if (!session.scrollback) keep_output(session.snapshot.stream, stored);
+  judged.row.stored = {owners, std::move(session.snapshot)};
+  judged.row.packed = std::move(session.scrollback);
+  if (stored && same(*stored, judged.row)) judged.verdict = Verdict::skipped;
   return judged;
 }
 
@@ -122,7 +126,8 @@ RestoreReport restore_batch(Store& store, RestoreBatch batch) {
   Batch rows;
   std::vector<std::size_t> places;  // In `each`, of what is in `rows`.
   for (std::size_t i = 0; i < batch.sessions.size(); ++i) {
-    const SessionId id = batch.sessions[i].session.id;
+    const SessionId id = batch.sessions[i].snapshot.session.id;
+    const bool trimmed = batch.sessions[i].trimmed;
     const auto stored = find_stored(store, id);
     const auto live = batch.live.find(id);
     const Offset* const end = live == batch.live.end() ? nullptr : &live->second;
@@ -136,9 +141,9 @@ RestoreReport restore_batch(Store& store, RestoreBatch batch) {
     if (judged.verdict == Verdict::skipped) ++report.skipped;
     if (judged.verdict == Verdict::failed) report.failed.emplace_back(id, judged.why);
     if (judged.verdict != Verdict::restore) continue;
-    if (judged.trimmed) ++report.trimmed;
+    if (trimmed) ++report.trimmed;
     places.push_back(i);
-    rows.sessions.push_back({.stored = std::move(judged.stored)});
+    rows.sessions.push_back(std::move(judged.row));
   }
   if (rows.sessions.empty()) return report;
   if (const auto done = store.write(rows); done) {
@@ -174,7 +179,7 @@ std::size_t batch_end(const CheckedDocument& document, std::size_t first) {
   std::size_t bytes = 0;
   std::size_t end = first;
   while (end < document.sessions.size() && end - first < kBatchSessions) {
-    bytes += document.sessions[end].size;
+    bytes += document.sessions[end].size();
     if (end > first && bytes > kBatchBytes) break;
     ++end;
   }

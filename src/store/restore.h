@@ -34,7 +34,7 @@ RestoreReport all_failed(const std::vector<SessionId>& ids, const std::string& w
 
 /// A few sessions of a document, and what must be known to restore them.
 struct RestoreBatch {
-  std::vector<SessionSnapshot> sessions;
+  std::vector<DocumentSession> sessions;
   std::map<SessionId, Offset> live;  ///< Where the output of those that are live ends.
   std::vector<Owners> owners;        ///< Of each session, once it is restored.
 };
@@ -46,9 +46,10 @@ RestoreReport restore_batch(Store& store, RestoreBatch batch);
 /// Writes the projects of which nothing is stored yet, and says which. Errors: those of the store.
 Result<std::vector<ProjectRecord>> restore_projects(Store& store, const CheckedDocument& document);
 
-/// So many sessions of the document are in one batch, or fewer, within kBatchBytes of text.
-inline constexpr std::size_t kBatchSessions = 32;
-inline constexpr std::size_t kBatchBytes = 8 * 1024 * 1024;
+/// So many sessions of the document are in one batch, or fewer, within kBatchBytes as they are in
+/// the spool. Each batch is in memory a few times: here, as rows, and in the database's hands.
+inline constexpr std::size_t kBatchSessions = 64;
+inline constexpr std::size_t kBatchBytes = 2 * 1024 * 1024;
 /// The sessions from `first` on that belong together; at least one.
 std::size_t batch_end(const CheckedDocument& document, std::size_t first);
 

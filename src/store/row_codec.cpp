@@ -203,8 +203,9 @@ Result<std::optional<Scrollback>> scrollback_of(std::string_view output) {
   return std::optional(pack(bytes, bytes.size()));
 }
 
-std::optional<Scrollback> scrollback_of(const StoredSession& stored) {
-  const StreamRecord& stream = stored.snapshot.stream;
+std::optional<Scrollback> scrollback_of(const Batch::Session& session) {
+  if (session.packed) return session.packed;
+  const StreamRecord& stream = session.stored.snapshot.stream;
   if (!stream.data) return std::nullopt;
   return pack(*stream.data, stream.next_offset);
 }

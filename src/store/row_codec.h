@@ -42,7 +42,7 @@ struct LegacyRow {
 };
 
 /// Of a session that has data.
-std::optional<Scrollback> scrollback_of(const StoredSession& stored);
+std::optional<Scrollback> scrollback_of(const Batch::Session& session);
 RefactoredRow to_refactored(const StoredSession& stored, std::optional<Scrollback> scrollback);
 LegacyRow to_legacy(const StoredSession& stored, const std::optional<Scrollback>& scrollback);
 

@@ -85,13 +85,12 @@ Result<void> SqlStore::put_sessions(const Batch& batch, bool with_data) {
   // One statement may not touch a row twice: the last one counts.
   std::map<SessionId, const Batch::Session*> newest;
   for (const auto& one : batch.sessions)
-    if (one.stored.snapshot.stream.data.has_value() == with_data)
-      newest[one.stored.snapshot.session.id] = &one;
+    if (one.has_data() == with_data) newest[one.stored.snapshot.session.id] = &one;
   std::map<Table, Puts> puts;
   std::map<Table, std::vector<std::string>> leaving;
   for (const auto& [id, one] : newest) {
     const Table own = table_of(one->stored.owners.sessions);
-    const Put put{&one->stored, scrollback_of(one->stored)};
+    const Put put{&one->stored, scrollback_of(*one)};
     puts[own].push_back(put);
     if (one->both_tables)
       puts[other_of(own)].push_back(put);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "session/books.h"
+#include "store/scrollback.h"
 
 namespace term::store {
 
@@ -86,6 +87,9 @@ struct Batch {
     StoredSession stored;
     bool both_tables = false;  ///< Dual write; else the row leaves the other engine's table,
     bool keep_other = false;   ///< or stays there as it is: a copy from table to table.
+    /// Instead of `stream.data`, of which the offsets are then those: written as it is.
+    std::optional<Scrollback> packed;
+    bool has_data() const { return packed || stored.snapshot.stream.data; }
   };
   /// A session may be in here twice, with data and without: the latter is the newer one.
   std::vector<Session> sessions;

@@ -95,6 +95,26 @@ net::awaitable<Response> refuse_unread(Request) {
   co_return server::error_response({Errc::bad_argument, "not now"});
 }
 
+constexpr Millis kBodyTime{50};
+
+/// Thinks for longer than a body may take to go through.
+net::awaitable<Response> think(Request) {
+  net::steady_timer thought(co_await net::this_coro::executor, 3 * kBodyTime);
+  co_await thought.async_wait(kNoThrow);
+  Response response;
+  response.body = "thought";
+  co_return response;
+}
+
+net::awaitable<Response> take_and_think(Request request) {
+  for (;;) {
+    const auto piece = co_await request.pieces->next();
+    if (!piece) co_return server::error_response(piece.error());
+    if (piece->empty()) break;
+  }
+  co_return co_await think({});
+}
+
 class HttpPieces : public testing::Test {
  protected:
   void SetUp() override {
@@ -108,6 +128,9 @@ class HttpPieces : public testing::Test {
         server::Body::in_pieces);
     routes_.add("POST", "/refuse", refuse, server::Body::in_pieces);
     routes_.add("POST", "/unread", refuse_unread, server::Body::in_pieces);
+    routes_.add("GET", "/think", think);
+    routes_.add("POST", "/think", think);
+    routes_.add("POST", "/take-and-think", take_and_think, server::Body::in_pieces);
     net::post(executor(), [this] { port_->start(); });
   }
   void TearDown() override {
@@ -122,6 +145,12 @@ class HttpPieces : public testing::Test {
     std::promise<decltype(f())> done;
     net::post(executor(), [&] { done.set_value(f()); });
     return done.get_future().get();
+  }
+  void hurry() {
+    on_loop([this] {
+      port_->body_time(kBodyTime);
+      return true;
+    });
   }
   std::string head(const std::string& line, const std::string& fields = "") const {
     return line + " HTTP/1.1\r\nHost: localhost:" + std::to_string(port_->port()) + "\r\n" +
@@ -230,7 +259,7 @@ TEST_F(HttpPieces, ARequestOfAnySizeArrivesInPiecesAndIsCountedOnce) {
   const auto reply = http(port_->port(), "POST", "/take", std::string(large, 'x'));
   EXPECT_EQ(reply.status, 200U) << reply.body;
   EXPECT_EQ(reply.body, std::to_string(large));
-  EXPECT_GT(taken_->pieces, large / (64 * 1024) - 1);
+  EXPECT_GT(taken_->pieces, large / (256 * 1024) - 1);
 }
 
 TEST_F(HttpPieces, AChunkedRequestIsReadAndTheNextOneAnswered) {
@@ -255,6 +284,20 @@ TEST_F(HttpPieces, WhoExpectsAContinueGetsItOnlyWhenTheBodyIsWanted) {
       "not now");
   EXPECT_TRUE(refused.starts_with("HTTP/1.1 400")) << refused;
   EXPECT_NE(refused.find("Connection: close"), std::string::npos) << refused;
+}
+
+TEST_F(HttpPieces, AnAnswerMayTakeLongerThanABody) {
+  hurry();
+  EXPECT_EQ(http(port_->port(), "GET", "/think").body, "thought");
+  EXPECT_EQ(http(port_->port(), "POST", "/think", "a body").body, "thought");
+  EXPECT_EQ(http(port_->port(), "POST", "/take-and-think", "a body").body, "thought");
+}
+
+TEST_F(HttpPieces, ABodyThatDoesNotComeEndsTheConnection) {
+  hurry();
+  const UniqueFd fd = connect();
+  send(fd, head("POST /take", "Content-Length: 4\r\n") + "ab");
+  EXPECT_EQ(receive(fd, "never"), "");
 }
 
 TEST_F(HttpPieces, ARefusalInTheMiddleOfABodyArrives) {

@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "store/store.h"
+
 namespace term::store {
 namespace {
 
@@ -55,6 +57,15 @@ Result<CheckedDocument> read(std::string_view text, std::size_t step = 1 << 20) 
   return in.finish();
 }
 
+/// A session of it, with its output.
+SessionSnapshot session_of(const CheckedDocument& document, std::size_t nth) {
+  auto session = document.session(nth);
+  EXPECT_TRUE(session) << session.error().detail;
+  EXPECT_FALSE(session->snapshot.stream.data);
+  if (session->scrollback) session->snapshot.stream.data = unpack(*session->scrollback).value();
+  return std::move(session->snapshot);
+}
+
 std::string refusal(std::string_view text) {
   const auto got = read(text);
   return got ? "accepted" : got.error().detail;
@@ -82,7 +93,7 @@ TEST(Document, ReadsBackWhatWasWrittenHoweverItIsCut) {
     EXPECT_FALSE(got->bare);
     EXPECT_EQ(got->bytes, 100'256U);
     ASSERT_EQ(got->sessions.size(), sessions.size());
-    for (std::size_t i = 0; i < sessions.size(); ++i) EXPECT_EQ(*got->session(i), sessions[i]);
+    for (std::size_t i = 0; i < sessions.size(); ++i) EXPECT_EQ(session_of(*got, i), sessions[i]);
     ASSERT_EQ(got->projects.size(), 1U);
     EXPECT_EQ(got->project(0)->layout, "{\"a\":1}");
   }
@@ -151,12 +162,28 @@ TEST(Document, ContradictionsAreRefusedByName) {
             std::string::npos);
 }
 
+TEST(Document, OfMuchOutputTheNewestIsKept) {
+  std::string data(kMaxScrollback, 'n');
+  const auto just = read(document({sample("a", data)}));
+  ASSERT_TRUE(just) << just.error().detail;
+  EXPECT_FALSE(just->session(0)->trimmed);
+  EXPECT_EQ(session_of(*just, 0).stream.first_offset, 5U);
+  const auto more = read(document({sample("a", "old" + data)}));
+  ASSERT_TRUE(more) << more.error().detail;
+  EXPECT_TRUE(more->session(0)->trimmed);
+  EXPECT_EQ(more->bytes, data.size() + 3);
+  const SessionSnapshot kept = session_of(*more, 0);
+  EXPECT_EQ(kept.stream.data, data);
+  EXPECT_EQ(kept.stream.first_offset, 8U);
+  EXPECT_EQ(kept.stream.next_offset, 8U + data.size());
+}
+
 TEST(Document, ABareFileWithOnlySessionsIsAcceptedAndKeepsUnknownFields) {
   const auto got = read(R"({"sessions": [ {"id": "one", "mine": {"x": 1}}, {"id":"two"} ]})");
   ASSERT_TRUE(got) << got.error().detail;
   EXPECT_TRUE(got->bare);
   ASSERT_EQ(got->sessions.size(), 2U);
-  EXPECT_EQ(Json::parse(got->session(0)->session.metadata).at("mine").at("x"), 1);
+  EXPECT_EQ(Json::parse(session_of(*got, 0).session.metadata).at("mine").at("x"), 1);
   EXPECT_NE(refusal(R"({"sessions":[{"name":"x"}]})").find("id"), std::string::npos);
   EXPECT_NE(refusal(R"({"projects":[]})").find("no sessions"), std::string::npos);
 }
@@ -220,7 +247,7 @@ TEST(Document, ManySessionsTakeNoMemory) {
   struct rusage after{};
   ::getrusage(RUSAGE_SELF, &after);
   EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 16 * 1024) << "KiB";
-  EXPECT_EQ(*got->session(119)->stream.data, data);
+  EXPECT_EQ(session_of(*got, 119).stream.data, data);
 }
 
 }  // namespace

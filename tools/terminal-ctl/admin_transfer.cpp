@@ -57,6 +57,7 @@ net::awaitable<void> send_body(Transfer& transfer, boost::beast::tcp_stream& str
 
 net::awaitable<void> receive(Transfer& transfer, boost::beast::tcp_stream& stream) {
   boost::beast::flat_buffer buffer;
+  buffer.reserve(kPieceBytes);  // Beast reads as much at once as fits.
   http::response_parser<http::buffer_body> parser;
   parser.body_limit(boost::none);
   stream.expires_after(transfer.answer_time);

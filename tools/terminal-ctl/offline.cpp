@@ -138,7 +138,7 @@ Result<nlohmann::json> offline_restore(const Context& context, const std::string
     for (; first < end; ++first) {
       auto session = document->session(first);
       if (!session) return session.error();
-      const SessionRecord& record = session->session;
+      const SessionRecord& record = session->snapshot.session;
       batch.owners.push_back(
           engine.empty() ? flags.choose(record.project_id, record.id)
                          : adapter::all(engine == "legacy" ? Engine::legacy : Engine::refactored));

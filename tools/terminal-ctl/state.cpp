@@ -21,6 +21,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kReadBytes = 256 * 1024;
+constexpr off_t kWriteBackBytes = 8 * 1024 * 1024;
 /// A document of 10,000 sessions goes in within minutes.
 constexpr Millis kRestoreTime{30 * 60 * 1000};
 
@@ -85,6 +86,11 @@ class Output {
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return false;
       bytes.remove_prefix(static_cast<std::size_t>(n));
+      written_ += n;
+    }
+    if (fd_ && written_ - sent_ >= kWriteBackBytes) {  // The disk begins now, not with fsync().
+      (void)::sync_file_range(fd, sent_, written_ - sent_, SYNC_FILE_RANGE_WRITE);
+      sent_ = written_;
     }
     return true;
   }
@@ -103,6 +109,8 @@ class Output {
   std::string file_;
   std::string part_;
   UniqueFd fd_;
+  off_t written_ = 0;
+  off_t sent_ = 0;  ///< To the disk, or on its way there.
 };
 
 /// Ids have none of the characters that mean something in a query; a reason may.
