@@ -1,6 +1,7 @@
 // What lets sessions outlive this process: the arena they live in, the books they leave there, and
 // going on with them.
 
+#include "adapter/movement.h"
 #include "adapter/sessions.h"
 
 namespace term::adapter {
@@ -115,6 +116,8 @@ void Sessions::note(const Session& session) {
   if (it == sessions_.end() || !it->second.registered) return;
   const auto books = books_of(session, /*queued=*/false);
   if (!books) return;  // Lost from its registry: look_after() says so.
+  it->second.looked = movement(session.ring(), books->snapshot.session, flags_->dual_write_on());
+  it->second.unmoved = 0;
   const std::string text = to_text(*books);
   store_books(it->second, *books, text);
   if (!session.slot()) return;
