@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "adapter/movement.h"
+
 namespace term::adapter {
 
 namespace {
@@ -317,14 +319,11 @@ void Sessions::pass_commands() {
   }
 }
 
-/// Whether there is anything to put down that note() was not called for: whatever goes on in a
-/// session shows in its output or in the time of its last activity. To be sure, now and then
-/// anyway.
+/// Whether there is anything to put down since note(): whatever goes on in a session shows in its
+/// output or in the time of its last activity. To be sure, now and then anyway.
 bool Sessions::moved(Entry& entry, const SessionRecord& record) const {
   constexpr unsigned kAnywayAfter = 15;
-  std::size_t now = entry.session->ring().next() * 2 + (flags_->dual_write_on() ? 1 : 0);
-  for (const WallTime time : {record.last_activity, record.updated_at})
-    now = now * 31 + static_cast<std::size_t>(time.time_since_epoch().count());
+  const std::size_t now = movement(entry.session->ring(), record, flags_->dual_write_on());
   if (std::exchange(entry.looked, now) == now && ++entry.unmoved < kAnywayAfter) return false;
   entry.unmoved = 0;
   return true;
@@ -347,10 +346,14 @@ void Sessions::look_after() {
       ++counts_.lost;
       spdlog::error("session.lost id={} ERROR live, but in no registry", session.id());
     }
-    const std::string path = working_directory(session.pid());
-    if (record && !path.empty() && path != record->current_path)
-      (void)session.sessions().set_current_path(session.id(), path);
-    if (record && moved(entry, *record)) note(session);
+    const bool has_moved = record && moved(entry, *record);
+    // One look later still: the shell may go elsewhere after the last that it printed.
+    if (record && entry.unmoved < 2) {
+      const std::string path = working_directory(session.pid());
+      if (!path.empty() && path != record->current_path)
+        (void)session.sessions().set_current_path(session.id(), path);
+    }
+    if (has_moved) note(session);
     if (on_route_) on_route_(session.id(), session.owners());
   }
 }

@@ -11,6 +11,8 @@ constexpr Millis kOutputEvery{5000};  ///< Of one session, at the most.
 constexpr std::size_t kOutputBytes = 256 * 1024;
 /// Copied in a tick of the shard: about a millisecond. With more to do, sessions take turns.
 constexpr std::size_t kBytesPerTick = 4 * 1024 * 1024;
+/// A fifth of all beside them: none waits longer than kOutputEvery.
+constexpr std::size_t kLookedAtPerTick = 500;
 constexpr std::size_t kProjectsPerTick = 100;
 
 }  // namespace
@@ -48,8 +50,9 @@ void Sessions::store_some() {
   store_projects();
   if (!storing_.on_books || !storing_.wants_output || !storing_.wants_output()) return;
   std::size_t bytes = 0;
+  const std::size_t most = std::min(sessions_.size(), kLookedAtPerTick + sessions_.size() / 5);
   auto it = sessions_.upper_bound(last_stored_);
-  for (std::size_t n = 0; n < sessions_.size() && bytes < kBytesPerTick; ++n, ++it) {
+  for (std::size_t n = 0; n < most && bytes < kBytesPerTick; ++n, ++it) {
     if (it == sessions_.end()) it = sessions_.begin();
     last_stored_ = it->first;
     if (store_output(it->second, kOutputEvery))

@@ -3,6 +3,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "adapter/movement.h"
 #include "adapter/sessions.h"
 
 namespace term::adapter {
@@ -133,6 +134,8 @@ void Sessions::note(const Session& session) {
   if (it == sessions_.end() || !it->second.registered) return;
   const auto books = books_of(session, /*queued=*/false);
   if (!books) return;  // Lost from its registry: look_after() says so.
+  it->second.looked = movement(session.ring(), books->snapshot.session, flags_->dual_write_on());
+  it->second.unmoved = 0;
   const std::string text = to_text(*books);
   store_books(it->second, *books, text);
   if (!session.slot()) return;

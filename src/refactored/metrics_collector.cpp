@@ -63,43 +63,45 @@ const MetricsCollector::Watched* MetricsCollector::find(const SessionId& id) con
   return held == sessions_.end() ? nullptr : &held->second;
 }
 
-std::uint64_t MetricsCollector::log(const SessionId& id, Watched& session, LogKind kind,
-                                    std::string content, std::uint64_t bytes) {
+MetricsCollector::Watched& MetricsCollector::watch(const SessionId& id, const ProjectId& project,
+                                                   std::string_view user) {
+  Watched& session = sessions_[id];
+  session.origin = std::make_shared<const LogOrigin>(LogOrigin{id, project, std::string(user)});
+  return session;
+}
+
+std::uint64_t MetricsCollector::log(Watched& session, LogKind kind, std::string content,
+                                    std::uint64_t bytes) {
   session.output_line.reset();
-  return log_.add({.session = id,
-                   .project = session.project,
+  return log_.add({.origin = session.origin,
                    .sequence = session.record.log_position++,
                    .at = clock_(),
-                   .kind = kind,
-                   .content = std::move(content),
                    .bytes = bytes,
-                   .user = session.user});
+                   .content = std::move(content),
+                   .kind = kind});
 }
 
 Result<void> MetricsCollector::opened(const SessionId& id, const ProjectId& project,
                                       std::string_view user) {
   if (find(id)) return Error{Errc::session_exists, "session " + id + " is watched already"};
-  Watched& session = sessions_[id];
-  session.project = project;
-  session.user = user;
-  log(id, session, LogKind::system, "opened");
+  log(watch(id, project, user), LogKind::system, "opened");
   return {};
 }
 
 Result<void> MetricsCollector::closed(const SessionId& id) {
   Watched* session = find(id);
   if (!session) return no_such_session(id);
-  log(id, *session, LogKind::system, "closed");
+  log(*session, LogKind::system, "closed");
   return release(id);
 }
 
-void MetricsCollector::log_output(const SessionId& id, Watched& session, std::size_t bytes) {
-  LogEntry* line = session.output_line ? log_.find(*session.output_line) : nullptr;
+void MetricsCollector::log_output(Watched& session, std::size_t bytes) {
+  LogLine* line = session.output_line ? log_.find(*session.output_line) : nullptr;
   if (line && clock_() - line->at < kOutputLine) {
     line->bytes += bytes;
     return;
   }
-  session.output_line = log(id, session, LogKind::output, "output", bytes);
+  session.output_line = log(session, LogKind::output, "output", bytes);
 }
 
 void MetricsCollector::output(const SessionId& id, std::size_t bytes) {
@@ -114,7 +116,7 @@ void MetricsCollector::output(const SessionId& id, std::size_t bytes) {
     mean = mean == 0 ? took : mean + (took - mean) / 8;
     session->unanswered.reset();
   }
-  log_output(id, *session, bytes);
+  log_output(*session, bytes);
 }
 
 void MetricsCollector::input(const SessionId& id, std::span<const char> bytes, bool echo) {
@@ -136,12 +138,12 @@ void MetricsCollector::finished(const SessionId& id, int exit_code) {
   if (!end) return;
   ++totals_.reported_commands;
   if (end->failed) ++totals_.failed_commands;
-  log(id, *session, LogKind::result,
+  log(*session, LogKind::result,
       "exit " + std::to_string(exit_code) + " after " + std::to_string(end->duration.count()) +
           " ms");
   events_.add({.session = id,
-               .project = session->project,
-               .user = session->user,
+               .project = session->origin->project,
+               .user = session->origin->user,
                .command = end->command,
                .ended = true,
                .duration = end->duration,
@@ -151,11 +153,12 @@ void MetricsCollector::finished(const SessionId& id, int exit_code) {
 void MetricsCollector::count_command(const SessionId& id, Watched& session,
                                      const EnteredCommand& command) {
   ++totals_.commands;
-  const std::uint64_t line = log(id, session, LogKind::command, std::string(command.category));
-  if (LogEntry* entry = log_.find(line)) entry->text = command.text;
+  const std::uint64_t line = log(session, LogKind::command, std::string(command.category));
+  LogLine* const logged = command.text.empty() ? nullptr : log_.find(line);
+  if (logged != nullptr) logged->text = std::make_unique<std::string>(command.text);
   events_.add({.session = id,
-               .project = session.project,
-               .user = session.user,
+               .project = session.origin->project,
+               .user = session.origin->user,
                .command = {.sequence = command.sequence,
                            .at = clock_(),
                            .category = std::string(command.category),
@@ -165,7 +168,7 @@ void MetricsCollector::count_command(const SessionId& id, Watched& session,
 
 void MetricsCollector::learn_pattern(Watched& session, std::string_view category) {
   session.recent.push_back(category);
-  if (session.recent.size() > kLongestPattern) session.recent.pop_front();
+  if (session.recent.size() > kLongestPattern) session.recent.erase(session.recent.begin());
   std::string pattern;
   std::size_t length = 0;
   for (auto at = session.recent.rbegin(); at != session.recent.rend(); ++at) {
@@ -197,20 +200,19 @@ void MetricsCollector::error(const SessionId& id, std::string_view kind, std::st
   std::string content = std::string(kind) + ": " + text;
   if (Watched* session = find(id)) {
     ++session->record.error_count;
-    log(id, *session, LogKind::error, std::move(content));
+    log(*session, LogKind::error, std::move(content));
     return;
   }
   log_.add({.sequence = service_sequence_++,
             .at = clock_(),
-            .kind = LogKind::error,
-            .content = std::move(content)});
+            .content = std::move(content),
+            .kind = LogKind::error});
 }
 
 void MetricsCollector::state_changed(const SessionId& id, SessionState from, SessionState to) {
   Watched* session = find(id);
   if (!session) return;
-  log(id, *session, LogKind::system,
-      std::string(to_string(from)) + " > " + std::string(to_string(to)));
+  log(*session, LogKind::system, std::string(to_string(from)) + " > " + std::string(to_string(to)));
 }
 
 void MetricsCollector::sampled(const SessionId& id, double cpu_percent,
@@ -288,10 +290,7 @@ Result<void> MetricsCollector::import_session(const SessionId& id, const Project
   if (const std::string why = check(record); !why.empty()) {
     return Error{Errc::bad_snapshot, "session " + id + ": " + why};
   }
-  Watched& session = sessions_[id];
-  session.project = project;
-  session.user = user;
-  session.record = record;
+  watch(id, project, user).record = record;
   return {};
 }
 

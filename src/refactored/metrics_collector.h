@@ -88,18 +88,17 @@ class MetricsCollector final : public TelemetryService {
 
  private:
   struct Watched {
-    ProjectId project;
-    std::string user;
+    std::shared_ptr<const LogOrigin> origin;
     TelemetryRecord record;
-    std::deque<std::string_view> recent;       ///< Newest categories, at most 5.
+    std::vector<std::string_view> recent;      ///< Newest categories, at most 5.
     std::optional<WallTime> unanswered;        ///< Oldest input not yet followed by output.
     std::optional<std::uint64_t> output_line;  ///< The log line that output is added to.
   };
   Watched* find(const SessionId& id);
   const Watched* find(const SessionId& id) const;
-  std::uint64_t log(const SessionId& id, Watched& session, LogKind kind, std::string content,
-                    std::uint64_t bytes = 0);
-  void log_output(const SessionId& id, Watched& session, std::size_t bytes);
+  Watched& watch(const SessionId& id, const ProjectId& project, std::string_view user);
+  std::uint64_t log(Watched& session, LogKind kind, std::string content, std::uint64_t bytes = 0);
+  void log_output(Watched& session, std::size_t bytes);
   void count_command(const SessionId& id, Watched& session, const EnteredCommand& command);
   void learn_pattern(Watched& session, std::string_view category);
   void count_error_kind(std::string_view kind);

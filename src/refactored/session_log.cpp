@@ -6,26 +6,46 @@
 
 namespace term::refactored {
 
-std::uint64_t SessionLog::add(LogEntry entry) {
-  if (entries_.size() >= kMaxEntries) {
-    entries_.pop_front();
-    ++dropped_;
-  }
-  entries_.push_back(std::move(entry));
-  return dropped_ + entries_.size() - 1;
+namespace {
+
+LogEntry entry_of(const LogLine& line) {
+  LogEntry entry{.sequence = line.sequence,
+                 .at = line.at,
+                 .kind = line.kind,
+                 .content = line.content,
+                 .bytes = line.bytes};
+  if (line.text) entry.text = *line.text;
+  if (!line.origin) return entry;
+  entry.session = line.origin->session;
+  entry.project = line.origin->project;
+  entry.user = line.origin->user;
+  return entry;
 }
 
-LogEntry* SessionLog::find(std::uint64_t number) {
-  if (number < dropped_ || number - dropped_ >= entries_.size()) return nullptr;
-  return &entries_[static_cast<std::size_t>(number - dropped_)];
+}  // namespace
+
+std::uint64_t SessionLog::add(LogLine line) {
+  if (lines_.size() >= kMaxEntries) {
+    lines_.pop_front();
+    ++dropped_;
+  }
+  lines_.push_back(std::move(line));
+  return dropped_ + lines_.size() - 1;
+}
+
+LogLine* SessionLog::find(std::uint64_t number) {
+  if (number < dropped_ || number - dropped_ >= lines_.size()) return nullptr;
+  return &lines_[static_cast<std::size_t>(number - dropped_)];
 }
 
 std::vector<LogEntry> SessionLog::query(const LogQuery& query) const {
   std::vector<LogEntry> found;
-  for (const LogEntry& entry : entries_ | std::views::reverse) {
+  for (const LogLine& line : lines_ | std::views::reverse) {
     if (found.size() >= query.limit) break;
-    if (!matches(query, entry)) continue;
-    found.push_back(entry);
+    // Most are another's: not worth an entry.
+    if (query.session && (!line.origin || line.origin->session != *query.session)) continue;
+    LogEntry entry = entry_of(line);
+    if (matches(query, entry)) found.push_back(std::move(entry));
   }
   std::ranges::reverse(found);
   return found;

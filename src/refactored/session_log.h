@@ -4,12 +4,31 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <optional>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "session/ports.h"
 
 namespace term::refactored {
+
+/// Of whom lines tell; one for all lines of a session.
+struct LogOrigin {
+  SessionId session;
+  ProjectId project;
+  std::string user;
+};
+
+/// A line as it is kept: thousands are, so what they share is shared.
+struct LogLine {
+  std::shared_ptr<const LogOrigin> origin;  ///< Null: no session's.
+  std::uint64_t sequence = 0;
+  WallTime at{};
+  std::uint64_t bytes = 0;
+  std::string content;
+  std::unique_ptr<std::string> text;  ///< Null: empty.
+  LogKind kind = LogKind::system;
+};
 
 /// A bounded log: the oldest lines fall out and are counted.
 ///
@@ -18,14 +37,14 @@ class SessionLog final {
  public:
   static constexpr std::size_t kMaxEntries = 20'000;
 
-  std::uint64_t add(LogEntry entry);  ///< Returns its number.
+  std::uint64_t add(LogLine line);  ///< Returns its number.
   /// The line with that number, unless it fell out. Valid until the next add().
-  LogEntry* find(std::uint64_t number);
+  LogLine* find(std::uint64_t number);
   std::vector<LogEntry> query(const LogQuery& query) const;
   std::uint64_t dropped() const { return dropped_; }
 
  private:
-  std::deque<LogEntry> entries_;
+  std::deque<LogLine> lines_;
   std::uint64_t dropped_ = 0;
 };
 

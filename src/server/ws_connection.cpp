@@ -19,6 +19,10 @@ namespace term::server {
 namespace websocket = boost::beast::websocket;
 namespace http = boost::beast::http;
 
+namespace {
+constexpr std::size_t kIdleBuffer = 256;  ///< Of a connection that receives nothing.
+}
+
 WsConnection::WsConnection(Shard& shard, Operations& operations, net::ip::tcp::socket socket,
                            Upgrade upgrade, Choice choice)
     : ViewerConnection(shard, operations, std::move(choice)),
@@ -75,6 +79,9 @@ net::awaitable<bool> WsConnection::accept() {
   }
   extensions_ = std::move(extensions);
   upgrade_.headers.shrink_to_fit();
+  Upgrade kept;  // The rest of the request has had its say.
+  kept.headers = std::move(upgrade_.headers);
+  upgrade_ = std::move(kept);
   accepted_ = open_ = true;
   attach_by_ =
       std::chrono::steady_clock::now() + patience_.value_or(operations_.config().handshake_timeout);
@@ -215,7 +222,8 @@ net::awaitable<bool> WsConnection::attach(AttachCommand command) {
   if (session_->adopted() && !met) info.tier = "live";
   if (session_->cold() && !met) info.tier = "cold";
   info.output = from;
-  if (auto project = info.session.project_id; !project.empty())
+  auto project = info.session.project_id;
+  if (!counted && !project.empty())  // Those that count tell it with the status alone.
     info.all_focused = co_await operations_.focused(std::move(project));
   dialect_->attached(info, frames_);
   if (shard_.admission->maintenance)
@@ -229,8 +237,16 @@ net::awaitable<boost::system::error_code> WsConnection::read_message() {
   const bool go = co_await hold();
   if (!go) co_return net::error::operation_aborted;
   buffer_.clear();
+  if (buffer_.capacity() > kIdleBuffer) buffer_ = {};
   in_read_ = true;
-  auto [ec, n] = co_await ws_.async_read(buffer_, kNoThrow);
+  boost::system::error_code ec;
+  // As async_read(), which would hold a buffer of 1.5 KiB ready while nothing comes.
+  do {
+    const auto room = buffer_.prepare(ws_.read_size_hint(kIdleBuffer));
+    auto [failed, n] = co_await ws_.async_read_some(room, kNoThrow);
+    buffer_.commit(n);
+    ec = failed;
+  } while (!ec && !ws_.is_message_done());
   in_read_ = false;
   if (ec) co_return ec;
   ws_.next_layer().came();
@@ -266,7 +282,6 @@ net::awaitable<void> WsConnection::read_commands() {
     for (auto& command : commands) co_await handle(std::move(command));
     // Answers that the client does not fetch must not pile up: no more questions then.
     while (frames_.size() > 256 && open_) co_await rest(viewer_.wake);
-    if (buffer_.size() > 64 * 1024) buffer_ = {};  // An idle connection keeps no large buffer.
   }
 }
 

@@ -2,7 +2,7 @@
 // What clients typed and the pty has not taken yet, in order.
 
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -65,7 +65,7 @@ class InputQueue {
   };
   bool continues_last(const std::string& client, Offset first) const;
 
-  std::deque<Chunk> chunks_;
+  std::list<Chunk> chunks_;  ///< Not a deque: an empty one has half a KiB.
   std::size_t capacity_;
   std::size_t size_ = 0;
 };

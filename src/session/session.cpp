@@ -50,7 +50,8 @@ Session::Session(const net::any_io_executor& executor, PtySource& source, Turn& 
       ring_(setup.slot ? OutputRing(setup.slot->ring(), setup.slot->header().first,
                                     setup.slot->header().next)
                        : OutputRing(setup.ring_bytes, setup.next_offset)),
-      modes_(setup.slot ? &setup.slot->header().modes : &own_modes_),
+      own_modes_(setup.slot ? nullptr : std::make_unique<ModeLedger>()),
+      modes_(setup.slot ? &setup.slot->header().modes : own_modes_.get()),
       input_(setup.input_bytes),
       slot_(setup.slot),
       staging_(setup.staging),

@@ -213,8 +213,8 @@ class Session : public std::enable_shared_from_this<Session> {
   Owners owners_;
   EnginePorts ports_;
   OutputRing ring_;
-  ModeLedger own_modes_;
-  ModeLedger* modes_;  ///< In the slot, or our own.
+  std::unique_ptr<ModeLedger> own_modes_;  ///< Without a slot.
+  ModeLedger* modes_;                      ///< In the slot, or our own.
   InputQueue input_;
   Pty pty_;
   std::optional<ArenaSlot> slot_;

@@ -21,7 +21,9 @@ class Signal {
   explicit Signal(const net::any_io_executor& executor)
       : timer_(executor, net::steady_timer::time_point::max()) {}
 
-  net::awaitable<void> wait() { co_await timer_.async_wait(kNoThrow); }
+  /// To be awaited: `co_await signal.wait()`. No coroutine, which would have a frame while it
+  /// waits.
+  auto wait() { return timer_.async_wait(kNoThrow); }
   /// As wait(), but returns at `deadline` at the latest.
   net::awaitable<void> wait_until(net::steady_timer::time_point deadline) {
     net::steady_timer limit(timer_.get_executor(), deadline);
