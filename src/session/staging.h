@@ -17,10 +17,9 @@
 // Output, with the pipe empty and `base` = the ring's next offset:
 //   1. slot, base; phase `splicing`.   Killed from here on: what the pipe holds is the slot's from
 //                                      base on, and nothing of it is in the ring.
-//   2. splice(pty, pipe), again while the pty has more: one after the other in the pipe.
-//   3. fill = their sum; phase `reading`.      From here on: fill - FIONREAD(pipe) bytes from base on are
-//   in
-//                                      the ring, the rest is in the pipe.
+//   2. splice(pty, pipe), again while the pty has more: one behind the other in the pipe.
+//   3. fill = their sum; `reading`.    From here on: fill - FIONREAD(pipe) bytes from base on are
+//                                      in the ring, the rest is in the pipe.
 //   4. read(pipe) into the ring at base.
 //   5. the ring's next = base + fill.  Before and after it, recovery stores the same number.
 //   6. phase `idle`.
@@ -63,8 +62,8 @@ class Staging {
   /// Does this kernel splice to and from a pty? Asked once at the start. Errors: os_error.
   static Result<void> self_test();
 
-  /// As read(2) on `pty`, into `ring`, which is the slot's: at most `max` bytes (at most what a pipe
-  /// holds), -1 with errno. The ring's next has moved when it returns.
+  /// As read(2) on `pty`, into `ring`, which is the slot's: at most `max` bytes and at most what
+  /// the pipe holds, -1 with errno. The ring's next has moved when it returns.
   ssize_t read_output(int pty, OutputRing& ring, std::uint32_t slot, std::size_t max);
   /// As write(2) on `pty`. `client` (of `slot`) is at `base`; null: the bytes are numbered by
   /// nobody. Its `written` has moved when it returns.
