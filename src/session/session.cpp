@@ -346,10 +346,6 @@ ssize_t Session::write_some() {
   return staging_->write_input(pty_.fd.get(), *slot_, entry, input_.front_first(), bytes);
 }
 
-void Session::restore_input(const std::vector<InputQueue::Run>& runs) {
-  for (const auto& run : runs) input_.push(run.client, run.first, run.bytes);
-}
-
 net::awaitable<void> Session::write_when_ready(std::shared_ptr<Session> self) {
   (void)self;
   co_await pty_ready_.async_wait(net::posix::stream_descriptor::wait_write, kNoThrow);

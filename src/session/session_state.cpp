@@ -19,6 +19,10 @@ void Session::put_saved(std::string_view output, Offset next) {
   ring_.append(output);
 }
 
+void Session::restore_input(const std::vector<InputQueue::Run>& runs) {
+  for (const auto& run : runs) input_.push(run.client, run.first, run.bytes);
+}
+
 std::size_t Session::give_up_scrollback(std::size_t keep) {
   if (frozen_ || ring_.size() <= keep) return 0;
   const auto stream = streams().export_session(id_);
