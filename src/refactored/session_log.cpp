@@ -22,6 +22,11 @@ LogEntry entry_of(const LogLine& line) {
   return entry;
 }
 
+/// The empty id is nobody's.
+bool tells_of(const LogLine& line, const SessionId& session) {
+  return line.origin ? line.origin->session == session : session.empty();
+}
+
 }  // namespace
 
 std::uint64_t SessionLog::add(LogLine line) {
@@ -43,7 +48,7 @@ std::vector<LogEntry> SessionLog::query(const LogQuery& query) const {
   for (const LogLine& line : lines_ | std::views::reverse) {
     if (found.size() >= query.limit) break;
     // Most are another's: not worth an entry.
-    if (query.session && (!line.origin || line.origin->session != *query.session)) continue;
+    if (query.session && !tells_of(line, *query.session)) continue;
     LogEntry entry = entry_of(line);
     if (matches(query, entry)) found.push_back(std::move(entry));
   }

@@ -106,16 +106,14 @@ TEST(Document, ReadsBackWhatWasWrittenHoweverItIsCut) {
 TEST(Document, TheChecksumIsThatOfTheSessionsTextsInOrder) {
   const std::string text = document({sample("a", "x"), sample("b", "y")});
   Sha256 hash;
-  for (std::size_t at = text.find("\"sessions\":[\n") + 13; text[at] == '{';) {
+  int sessions = 0;
+  for (std::size_t at = text.find("\"sessions\":[\n") + 13; text[at] == '{'; ++sessions) {
     const auto end = text.find('\n', at);
-    hash.update(std::string_view(text).substr(at, end - at - (text[end - 1] == ',' ? 1 : 0)));
+    hash.update(std::string_view(text).substr(at, text.rfind('}', end) + 1 - at));
     at = end + 1;
   }
-  // The last one is followed by `],`.
-  const Json json = Json::parse(text);
-  Sha256 same;
-  for (const auto& session : json.at("sessions")) same.update(session.dump());
-  EXPECT_EQ(json.at("sha256"), same.hex());
+  EXPECT_EQ(sessions, 2);
+  EXPECT_EQ(Json::parse(text).at("sha256"), hash.hex());
 }
 
 TEST(Document, CutAtAnyByteItIsRefused) {
