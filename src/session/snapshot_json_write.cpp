@@ -1,5 +1,5 @@
-// A snapshot as JSON text without a tree of it: written at each change of each session, exported, and for all
-// of them while a hand-over keeps their viewers waiting.
+// A snapshot as JSON text without a tree of it: written at each change of each session, exported,
+// and written for all of them while a hand-over keeps their viewers waiting.
 
 #include <algorithm>
 #include <array>
