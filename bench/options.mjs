@@ -1,4 +1,6 @@
 // The arguments of ./dev bench.
+import { resolve } from 'node:path';
+
 export class UsageError extends Error {}
 
 export function usage() {
@@ -37,7 +39,7 @@ export function parse(args) {
     else if (argument === '--help') options.help = true;
     else if (name === '--only' && value) options.only.push(...value.split(','));
     else if (name === '--peer' && value) Object.assign(options.peers, peer(value));
-    else if (name === '--binaries' && value) options.binaries = value;
+    else if (name === '--binaries' && value) options.binaries = resolve(value);
     else if (name === '--out' && value) options.out = value;
     else throw new UsageError(`no option '${argument}'; --help lists them`);
   }
