@@ -19,10 +19,11 @@ export async function until(check, what = String(check)) {
   }
 }
 
-/** Is there such a process, and not just its exit status? */
+/** Is there such a process, and not just its exit status? While a thread of it ends, its locks and ports are held. */
 export function alive(pid) {
   try {
-    return !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return !/^State:\s*Z/m.test(status) || !/^Threads:\s*1$/m.test(status);
   } catch {
     return false;
   }
