@@ -23,9 +23,27 @@ class Gather : public testing::Test {
     return net::co_spawn(shards_.first(), std::move(work), net::use_future).get();
   }
 
+  /// What the work throws, caught on the loop: libstdc++ counts an exception's holders where TSan
+  /// cannot see it, so none may cross to this thread.
+  template <class R>
+  std::string thrown(net::awaitable<R> work) {
+    return result(caught(std::move(work)));
+  }
+
   LocalPtySource source_{monotonic_wall_clock()};
   Shards shards_{kShards, {.source = &source_, .clock = monotonic_wall_clock()}};
   std::atomic<unsigned> ended_{0};
+
+ private:
+  template <class R>
+  static net::awaitable<std::string> caught(net::awaitable<R> work) {
+    try {
+      (void)co_await std::move(work);
+    } catch (const std::runtime_error& e) {
+      co_return e.what();
+    }
+    co_return "nothing";
+  }
 };
 
 /// Two turns, the second of which may fail.
@@ -45,7 +63,6 @@ TEST_F(Gather, GivesTheResultsInTheShardsOrder) {
 
 TEST_F(Gather, ThrowsWhatOnePartThrowsOnceAllHaveEnded) {
   for (unsigned fails = 0; fails < kShards; ++fails) {
-    ended_ = 0;
     auto part = [this, fails](Shard& shard) {
       if (shard.index == fails) throw std::runtime_error("shard " + std::to_string(shard.index));
       return ++ended_;
@@ -53,15 +70,8 @@ TEST_F(Gather, ThrowsWhatOnePartThrowsOnceAllHaveEnded) {
     auto work = [this, fails](Shard& shard) { return turns(shard, ended_, fails); };
     for (const bool of_turns : {false, true}) {
       ended_ = 0;
-      try {
-        if (of_turns)
-          (void)result(shards_.gather_work(work));
-        else
-          (void)result(shards_.gather(part));
-        ADD_FAILURE() << "nothing was thrown";
-      } catch (const std::runtime_error& e) {
-        EXPECT_EQ(e.what(), "shard " + std::to_string(fails));
-      }
+      EXPECT_EQ(of_turns ? thrown(shards_.gather_work(work)) : thrown(shards_.gather(part)),
+                "shard " + std::to_string(fails));
       EXPECT_EQ(ended_, kShards - 1) << "thrown before all had ended";
     }
     // The shard that threw goes on.
