@@ -22,6 +22,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "server/frame_scan.h"
 #include "server/let_go.h"
@@ -49,6 +50,10 @@ class WireStream {
   std::size_t pending() const { return wire_->pending.size() - wire_->flushed; }
   /// Bytes that moved in either direction since the start: the measure of liveness.
   std::uint64_t moved() const { return wire_->moved; }
+  /// The next write may wait in the kernel for the one after it, so that both go in one packet.
+  void more_follows() { wire_->more_follows = true; }
+  /// Nothing follows for now: what waits for it goes.
+  void push() { wire_->push(); }
   /// Called whenever pending() falls to 0 or the socket fails.
   void on_drained(std::function<void()> call) { wire_->on_drained = std::move(call); }
   bool failed() const { return static_cast<bool>(wire_->error); }
@@ -156,16 +161,26 @@ class WireStream {
       msghdr message{};
       message.msg_iov = const_cast<iovec*>(parts);
       message.msg_iovlen = count;
+      const bool more = std::exchange(more_follows, false);
+      const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0);
       ssize_t n = 0;
       do {
-        n = ::sendmsg(socket.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        n = ::sendmsg(socket.native_handle(), &message, flags);
       } while (n < 0 && errno == EINTR);
+      if (n > 0) waits_for_more = more;
       if (n >= 0) {
         moved += static_cast<std::size_t>(n);
         return static_cast<std::size_t>(n);
       }
       if (errno != EAGAIN) fail({errno, boost::system::system_category()});
       return 0;
+    }
+
+    void push() {
+      if (!std::exchange(waits_for_more, false) || error) return;
+      // Said again it sends what waits: tcp(7).
+      boost::system::error_code ignored;
+      socket.set_option(net::ip::tcp::no_delay(true), ignored);
     }
 
     void flush_later() {
@@ -229,6 +244,7 @@ class WireStream {
 
     void flush() {
       if (frozen) return;  // thaw() goes on.
+      more_follows = false;
       const iovec rest{pending.data() + flushed, pending.size() - flushed};
       flushed += send(&rest, 1);
       if (error) return;
@@ -278,6 +294,8 @@ class WireStream {
     bool eager = false;   ///< The last read got all it asked for: there may well be more.
     bool frozen = false;
     bool swallows = false;
+    bool more_follows = false;
+    bool waits_for_more = false;  ///< The kernel may hold back the end of what it has.
   };
 
   /// Waits for the socket to be readable and reads in our own turn: whatever was taken from the

@@ -57,6 +57,8 @@ class WsConnection final : public ViewerConnection,
   net::awaitable<void> write_output(std::shared_ptr<WsConnection> self);
   net::awaitable<bool> write_news();
   void acknowledge();
+  bool owes_ack() const;
+  Offset input_written() const;
   net::awaitable<bool> write_next();
   net::awaitable<bool> write_bytes(const Delivery& delivery);
   net::awaitable<bool> write_frames();

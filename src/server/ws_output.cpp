@@ -42,6 +42,7 @@ net::awaitable<void> WsConnection::write_output(std::shared_ptr<WsConnection> se
       if (ok) ok = co_await write_frames();
       if (!ok || closing_) break;
     }
+    ws_.next_layer().push();  // The acknowledgement, if any, went with it.
     if (ping_due_ && !frozen_) {
       ping_due_ = false;
       auto [ec] = co_await ws_.async_ping({}, kNoThrow);
@@ -118,8 +119,17 @@ net::awaitable<bool> WsConnection::write_news() {
   co_return true;
 }
 
+Offset WsConnection::input_written() const {
+  return session_->streams().input_offsets(session_->id(), viewer_.client).written;
+}
+
+/// Is there input to be acknowledged as soon as output has been written?
+bool WsConnection::owes_ack() const {
+  return dialect_->attaches_itself() && !viewer_.news.status && input_written() > input_told_;
+}
+
 void WsConnection::acknowledge() {
-  const auto written = session_->streams().input_offsets(session_->id(), viewer_.client).written;
+  const Offset written = input_written();
   const bool due = std::exchange(ack_due_, false) || viewer_.news.close_now || session_->ended();
   if (written <= input_told_) return;
   if (due || written - input_told_ >= kAckBytes) {
@@ -163,6 +173,7 @@ net::awaitable<bool> WsConnection::write_bytes(const Delivery& delivery) {
     copied = ring.copy(delivery.first, size);
     bytes = copied;
   }
+  if (size <= kAckBytes && owes_ack()) ws_.next_layer().more_follows();
   boost::system::error_code failed;
   if (auto frame = dialect_->dress(bytes)) {
     if (!frame->payload.empty()) {

@@ -13,6 +13,7 @@
 
 #include "server/connection.h"
 #include "session/unique_fd.h"
+#include "support/tcp_segments.h"
 #include "support/test_server.h"
 
 namespace term::test {
@@ -96,6 +97,8 @@ class RawPeer {
   /// Until `part` has come in whatever it is that comes; eats everything up to its end.
   bool reads(const std::string& part);
   const std::string& response() const { return response_; }
+  /// TCP segments with data that came so far.
+  unsigned segments() const { return segments_received(fd_.get()); }
 
  private:
   bool more();
