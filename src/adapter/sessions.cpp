@@ -118,8 +118,7 @@ void Sessions::failed(Session& session, const Error& why) {
     news.close_reason = why.detail;
   });
   session.fail();
-  sessions_.at(session.id()).ended_at = clock_();
-  forget_if_unwatched(session);
+  drain(session);
 }
 
 void Sessions::settle(Session& session, std::string_view reason) {
@@ -235,8 +234,7 @@ Result<void> Sessions::close(Session& session, std::string_view reason, int clos
     session.hang_up();  // ended() follows once the shell is gone.
   } else {
     session.fail();
-    it->second.ended_at = clock_();
-    forget_if_unwatched(session);
+    drain(session);
   }
   return {};
 }
@@ -259,10 +257,15 @@ void Sessions::ended(Session& session) {
   Entry& entry = sessions_.at(session.id());
   entry.by_itself = entry.registered;
   leave_registry(session, "shell ended");
-  entry.ended_at = clock_();
   session.tell([](ViewerNews& news) {
     if (!news.close_code) news.close_code = 1000;
   });
+  drain(session);
+}
+
+void Sessions::drain(Session& session) {
+  sessions_.at(session.id()).ended_at = clock_();
+  draining_.insert(session.id());
   forget_if_unwatched(session);
 }
 
@@ -297,6 +300,7 @@ void Sessions::forget(std::map<SessionId, Entry, std::less<>>::iterator it) {
   Session& session = *it->second.session;
   (void)session.streams().close(session.id());
   session.forget();
+  draining_.erase(session.id());
   sessions_.erase(it);  // `session` lives on with whoever called us.
 }
 
@@ -365,13 +369,12 @@ void Sessions::expire() {
     }
   }
   // A viewer that never takes the last bytes must not keep a dead session's id for ever.
-  std::vector<SessionId> over;
-  for (const auto& [id, entry] : sessions_) {
-    if (!entry.ended_at || clock_() - *entry.ended_at < kDrainLimit) continue;
-    entry.session->tell([](ViewerNews& news) { news.abort = true; });
-    if (entry.session->viewers().empty()) over.push_back(id);
+  for (const SessionId& id : std::set(draining_)) {
+    const auto it = sessions_.find(id);
+    if (clock_() - *it->second.ended_at < kDrainLimit) continue;
+    it->second.session->tell([](ViewerNews& news) { news.abort = true; });
+    if (it->second.session->viewers().empty()) forget(it);
   }
-  for (const auto& id : over) forget(sessions_.find(id));
 }
 
 }  // namespace term::adapter

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -170,6 +171,8 @@ class Sessions {
   Result<void> register_new(const NewSession& fresh, const EnginePorts& ports);
   Result<void> register_with(const Books& books, const EnginePorts& ports);
   void leave_registry(Session& session, std::string_view reason);
+  /// It has ended; who watches still gets its last output.
+  void drain(Session& session);
   void forget_if_unwatched(Session& session);
   void forget(std::map<SessionId, Entry, std::less<>>::iterator it);
   void settle(Session& session, std::string_view reason);
@@ -211,6 +214,7 @@ class Sessions {
   Staging* staging_ = nullptr;
   bool frozen_ = false;
   std::map<SessionId, Entry, std::less<>> sessions_;
+  std::set<SessionId> draining_;  ///< Of `sessions_`, those with ended_at.
   SessionCounts counts_;
   SessionId last_looked_at_;
   SessionId last_sampled_;

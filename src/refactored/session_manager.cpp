@@ -41,6 +41,16 @@ void keep_what_belongs(SessionRecord& record, const SessionLimits& limits, WallT
   }
 }
 
+/// When it ends by itself; max = never.
+WallTime over_at(const SessionRecord& record) {
+  constexpr WallTime kNever = WallTime::max();
+  if (record.status == SessionState::detached)
+    return record.disconnect.keep_alive_until.value_or(kNever);
+  if (record.status != SessionState::suspended || !record.suspension) return kNever;
+  const Suspension& suspension = *record.suspension;
+  return suspension.over(suspension.expires_at) ? suspension.expires_at : kNever;
+}
+
 bool older(const SessionRecord& a, const SessionRecord& b) {
   return std::tie(a.created_at, a.id) < std::tie(b.created_at, b.id);
 }
@@ -75,6 +85,11 @@ SessionManager::SessionManager(Clock clock, const SessionLimits& limits)
 void SessionManager::insert(const SessionRecord& record) {
   by_project_[record.project_id].insert(record.id);
   sessions_.emplace(record.id, record);
+  expect_end(record);
+}
+
+void SessionManager::expect_end(const SessionRecord& record) const {
+  none_over_before_ = std::min(none_over_before_, over_at(record));
 }
 
 void SessionManager::erase(const SessionId& id) {
@@ -150,6 +165,7 @@ Result<void> SessionManager::move_to(SessionRecord& record, SessionState to,
   const WallTime now = clock_();
   advance(record, to, reason, now);
   keep_what_belongs(record, limits_, now);
+  expect_end(record);
   record.updated_at = now;
   return {};
 }
@@ -228,12 +244,11 @@ Result<void> SessionManager::close(const SessionId& id, std::string_view /*reaso
 std::vector<SessionId> SessionManager::expired() const {
   const WallTime now = clock_();
   std::vector<SessionId> over;
+  if (now < none_over_before_) return over;
+  none_over_before_ = WallTime::max();
   for (const auto& [id, record] : sessions_) {
-    const std::optional<WallTime>& kept = record.disconnect.keep_alive_until;
-    const bool detached_over = record.status == SessionState::detached && kept && now >= *kept;
-    const bool suspension_over = record.status == SessionState::suspended && record.suspension &&
-                                 record.suspension->over(now);
-    if (detached_over || suspension_over) over.push_back(id);
+    expect_end(record);
+    if (over_at(record) <= now) over.push_back(id);
   }
   std::ranges::sort(over);
   return over;

@@ -64,6 +64,7 @@ class SessionManager final : public SessionService {
   Result<void> set(const SessionId& id, T SessionRecord::* member, const Value& value);
   Result<void> move_to(SessionRecord& record, SessionState to, std::string_view reason);
   void insert(const SessionRecord& record);
+  void expect_end(const SessionRecord& record) const;
   void erase(const SessionId& id);
   std::size_t misindexed() const;
 
@@ -71,6 +72,8 @@ class SessionManager final : public SessionService {
   SessionLimits limits_;
   std::unordered_map<SessionId, SessionRecord> sessions_;
   std::unordered_map<ProjectId, std::set<SessionId>> by_project_;  ///< Derived, for list().
+  /// Derived, for expired(), which is asked each second: nothing is over before.
+  mutable WallTime none_over_before_ = WallTime::max();
   ProjectBook projects_;
 };
 

@@ -23,7 +23,9 @@ class SessionManagerProbe {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 class SessionManagerTest : public testing::Test {
  protected:
@@ -101,6 +103,29 @@ TEST_F(SessionManagerTest, ASuspendedSessionOfUnknownPastResumesDetached) {
   time_.advance(24h);
   EXPECT_TRUE(manager_.expired().empty()) << "no time was set for it";
   EXPECT_EQ(*manager_.resume("s1"), SessionState::detached);
+}
+
+TEST_F(SessionManagerTest, EachIsOverAtItsOwnTimeWhoeverIsOverBefore) {
+  SessionManager manager(time_.clock(), {.detached_ttl = 10s, .suspension_ttl = 5s});
+  const auto detach = [&](const char* id) {
+    ASSERT_TRUE(manager.create({.id = id, .project_id = "p"}));
+    ASSERT_TRUE(manager.transition(id, SessionState::detached, "gone"));
+  };
+  detach("early");
+  time_.advance(2s);
+  detach("late");
+  EXPECT_THAT(manager.expired(), IsEmpty());
+  time_.advance(1s);
+  ASSERT_TRUE(manager.suspend("late"));  // Over before the other now.
+  time_.advance(5s);
+  EXPECT_THAT(manager.expired(), ElementsAre("late"));
+  EXPECT_THAT(manager.expired(), ElementsAre("late")) << "until somebody ends it";
+  ASSERT_TRUE(manager.resume("late"));
+  EXPECT_THAT(manager.expired(), IsEmpty()) << "its time begins anew";
+  time_.advance(2s);
+  EXPECT_THAT(manager.expired(), ElementsAre("early"));
+  time_.advance(8s);
+  EXPECT_THAT(manager.expired(), ElementsAre("early", "late"));
 }
 
 TEST_F(SessionManagerTest, TimeThatRunsBackwardsIsNotBooked) {
