@@ -1,6 +1,7 @@
 #pragma once
 // The export document (STATE.md 4): writing it, and reading it without trust.
 
+#include <future>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
@@ -92,7 +93,8 @@ struct CheckedDocument {
 
 /// Checks a document as it comes: format, version, checksums, counts, ids, sizes, offsets.
 ///
-/// Memory: one session, and some 250 bytes for each. The sessions are put into the spool, with as
+/// Memory: two sessions, of which one is packed on a thread of its own while the next is read, and
+/// some 250 bytes for each. The sessions are put into the spool, with as
 /// much of their output as a row keeps, packed.
 /// Thread: any, one at a time; blocks on the disk.
 class DocumentReader final : private DocumentCutter::Sink {
@@ -114,6 +116,8 @@ class DocumentReader final : private DocumentCutter::Sink {
   Result<void> element(const std::string& key, std::string_view text) override;
   void outside(std::string_view bytes) override;
   Result<void> take_session(std::string_view text);
+  /// Puts what is being packed into the spool.
+  Result<void> put_packed();
   Result<void> take_project(const nlohmann::json& json, std::string_view text);
   Result<void> check_end();
 
@@ -122,6 +126,7 @@ class DocumentReader final : private DocumentCutter::Sink {
   Sha256 sessions_hash_;
   std::optional<Sha256> envelope_hash_;  ///< Until the field that has it.
   std::string envelope_;                 ///< The hash of what came before that field.
+  std::future<Scrollback> packing_;      ///< Of the last of the sessions; invalid without.
   std::set<std::string> keys_;
   std::set<SessionId> ids_;
   std::set<ProjectId> project_ids_;

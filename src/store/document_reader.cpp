@@ -23,6 +23,9 @@ std::optional<std::uint64_t> count_in(const json& object, const char* name) {
   return it->get<std::uint64_t>();
 }
 
+/// Less is packed sooner than a thread is started.
+constexpr std::size_t kPackedAtOnce = 16 * 1024;
+
 bool is_digest(const json& value) {
   return value.is_string() && value.get<std::string>().size() == 64 &&
          value.get<std::string>().find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -67,6 +70,7 @@ Result<void> DocumentReader::feed(std::string_view bytes) { return cutter_.feed(
 Result<CheckedDocument> DocumentReader::finish() {
   if (auto whole = cutter_.finish(); !whole) return whole.error();
   if (auto right = check_end(); !right) return right.error();
+  if (auto put = put_packed(); !put) return put.error();
   return std::move(checked_);
 }
 
@@ -116,26 +120,38 @@ Result<void> DocumentReader::element(const std::string& key, std::string_view te
 
 Result<void> DocumentReader::take_session(std::string_view text) {
   sessions_hash_.update(text);
-  const auto read = snapshot_from_text(text, kMaxScrollback);
+  auto read = snapshot_from_text(text, kMaxScrollback);
   if (!read) return read.error();
   const SessionId& id = read->snapshot.session.id;
   if (!ids_.insert(id).second) return bad("the document has session " + id + " twice");
   if (ids_.size() > kMaxDocumentItems) return bad("the document has more than 200000 sessions");
   checked_.bytes += read->output_bytes;
+  if (auto put = put_packed(); !put) return put;
   const auto plain = checked_.spool.append(read->plain);
   if (!plain) return plain.error();
   CheckedDocument::Place place{.text = *plain};
-  if (const StreamRecord& stream = read->snapshot.stream; stream.data) {
-    const Scrollback newest = pack(*stream.data, stream.next_offset);
-    const auto packed = checked_.spool.append(newest.packed);
-    if (!packed) return packed.error();
-    place.packed = *packed;
-    place.first = newest.first;
-    place.next = newest.next;
+  if (StreamRecord& stream = read->snapshot.stream; stream.data) {
     place.has_output = true;
     place.trimmed = read->output_bytes > stream.data->size();
+    const auto when =
+        stream.data->size() < kPackedAtOnce ? std::launch::deferred : std::launch::async;
+    packing_ = std::async(when, [data = std::move(*stream.data), next = stream.next_offset] {
+      return pack(data, next);
+    });
   }
   checked_.sessions.push_back(place);
+  return {};
+}
+
+Result<void> DocumentReader::put_packed() {
+  if (!packing_.valid()) return {};
+  const Scrollback newest = packing_.get();
+  const auto packed = checked_.spool.append(newest.packed);
+  if (!packed) return packed.error();
+  CheckedDocument::Place& place = checked_.sessions.back();
+  place.packed = *packed;
+  place.first = newest.first;
+  place.next = newest.next;
   return {};
 }
 

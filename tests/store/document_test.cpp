@@ -84,22 +84,23 @@ std::string all_bytes() {
 }
 
 TEST(Document, ReadsBackWhatWasWrittenHoweverItIsCut) {
-  const std::vector<SessionSnapshot> sessions{sample("a", all_bytes()), sample("b", ""),
-                                              sample("c", std::string(100'000, 'x'))};
+  const std::vector<SessionSnapshot> sessions{
+      sample("a", all_bytes()), sample("b", ""), sample("c", std::string(100'000, 'x')),
+      sample("d", std::string(70'000, 'y')), sample("e", "end")};
   const std::string text = document(sessions);
   for (const std::size_t step : {1U, 3U, 4096U, 1U << 20U}) {
     const auto got = read(text, step);
     ASSERT_TRUE(got) << got.error().detail;
     EXPECT_FALSE(got->bare);
-    EXPECT_EQ(got->bytes, 100'256U);
+    EXPECT_EQ(got->bytes, 170'259U);
     ASSERT_EQ(got->sessions.size(), sessions.size());
     for (std::size_t i = 0; i < sessions.size(); ++i) EXPECT_EQ(session_of(*got, i), sessions[i]);
     ASSERT_EQ(got->projects.size(), 1U);
     EXPECT_EQ(got->project(0)->layout, "{\"a\":1}");
   }
   const Json json = Json::parse(text);  // And for everybody else it is plain JSON.
-  EXPECT_EQ(json.at("counts").at("sessions"), 3);
-  EXPECT_EQ(json.at("connections").size(), 3U);
+  EXPECT_EQ(json.at("counts").at("sessions"), 5);
+  EXPECT_EQ(json.at("connections").size(), 5U);
   EXPECT_EQ(json.at("reason"), "test");
 }
 
