@@ -15,7 +15,6 @@ namespace term::server {
 namespace {
 
 constexpr Millis kLookAgain{1000};
-const std::filesystem::path kGroups = "/sys/fs/cgroup";
 
 /// The number behind `key` in lines of `key number`; proc(5) and cgroup-v2 write them so.
 std::optional<std::uint64_t> value_of(const std::filesystem::path& file, std::string_view key) {
@@ -47,11 +46,12 @@ std::optional<std::uint64_t> left_in(const std::filesystem::path& group) {
   return *most - std::min(*most, held);
 }
 
-std::filesystem::path own_group() {
-  std::ifstream lines("/proc/self/cgroup");
+/// Below the root of all groups; empty for the root itself.
+std::filesystem::path own_group(const std::filesystem::path& proc) {
+  std::ifstream lines(proc / "self/cgroup");
   for (std::string line; std::getline(lines, line);)
-    if (line.starts_with("0::/")) return kGroups / line.substr(4);
-  return kGroups;
+    if (line.starts_with("0::/")) return line.substr(4);
+  return {};
 }
 
 struct Candidate {
@@ -77,12 +77,13 @@ std::vector<Candidate> candidates(Shard& shard) {
 
 }  // namespace
 
-std::optional<std::uint64_t> memory_left() {
-  std::optional<std::uint64_t> least = value_of("/proc/meminfo", "MemAvailable:");
+std::optional<std::uint64_t> memory_left(const std::filesystem::path& proc,
+                                         const std::filesystem::path& groups) {
+  std::optional<std::uint64_t> least = value_of(proc / "meminfo", "MemAvailable:");
   if (least) *least *= 1024;
-  for (auto group = own_group();; group = group.parent_path()) {
-    if (const auto left = left_in(group)) least = std::min(least.value_or(*left), *left);
-    if (group == kGroups || !group.has_relative_path()) return least;
+  for (auto group = own_group(proc);; group = group.parent_path()) {
+    if (const auto left = left_in(groups / group)) least = std::min(least.value_or(*left), *left);
+    if (group.empty()) return least;
   }
 }
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -16,7 +17,9 @@ namespace term::server {
 /// Bytes that may still be taken: the least of what the machine has (MemAvailable) and what each
 /// control group (v2) that we are in has left, its inactive file pages counted as free. Nothing
 /// where none of them can be read.
-std::optional<std::uint64_t> memory_left();
+/// `proc` and `groups`: where the kernel's procfs and its control groups are.
+std::optional<std::uint64_t> memory_left(const std::filesystem::path& proc = "/proc",
+                                         const std::filesystem::path& groups = "/sys/fs/cgroup");
 using MemoryReader = std::function<std::optional<std::uint64_t>()>;
 
 struct MemoryStatus {
@@ -53,7 +56,7 @@ class MemoryWatch {
 
   Shards& shards_;
   const std::uint64_t reserve_;
-  MemoryReader left_ = memory_left;
+  MemoryReader left_ = [] { return memory_left(); };
   std::optional<std::uint64_t> last_;
   bool pressure_ = false;
   std::uint64_t given_up_bytes_ = 0;

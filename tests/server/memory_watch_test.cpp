@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "carry_support.h"
+#include "support/state_dir.h"
 
 namespace term::test {
 namespace {
@@ -139,6 +140,50 @@ TEST_P(MemoryPressure, RefusesNewSessionsAndGoesOnWithTheOldOnes) {
 INSTANTIATE_TEST_SUITE_P(Engines, MemoryPressure,
                          testing::Values(Engine::legacy, Engine::refactored),
                          [](const auto& info) { return std::string(to_string(info.param)); });
+
+/// Files of a kernel that says what a test wants.
+class MemoryLeftIn : public testing::Test {
+ protected:
+  void put(const std::string& path, const std::string& text) {
+    const auto file = root_.path() / path;
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file) << text;
+  }
+  void group(const std::string& path, const std::string& most, std::uint64_t used,
+             std::uint64_t inactive) {
+    put("cgroup" + path + "/memory.max", most + "\n");
+    put("cgroup" + path + "/memory.current", std::to_string(used) + "\n");
+    put("cgroup" + path + "/memory.stat",
+        "anon 7\nactive_file 9\ninactive_file " + std::to_string(inactive) + "\n");
+  }
+  std::optional<std::uint64_t> left() const {
+    return server::memory_left(root_.path() / "proc", root_.path() / "cgroup");
+  }
+
+  StateDir root_;
+};
+
+TEST_F(MemoryLeftIn, IsTheLeastOfTheMachineAndOfAllGroupsAbove) {
+  EXPECT_EQ(left(), std::nullopt);
+  put("proc/meminfo", "MemTotal: 9000 kB\nMemFree: 1 kB\nMemAvailable: 8000 kB\n");
+  EXPECT_EQ(left(), 8'000 * 1024U);
+  put("proc/self/cgroup", "0::/user/service\n");
+  EXPECT_EQ(left(), 8'000 * 1024U) << "the groups have no limit files";
+  group("/user/service", "max", 5'000'000, 0);
+  group("/user", "3000000", 2'500'000, 400'000);
+  EXPECT_EQ(left(), 900'000U) << "file pages that nobody uses can go";
+  group("/user/service", "1000000", 600'000, 0);
+  EXPECT_EQ(left(), 400'000U);
+  group("/user/service", "1000000", 1'200'000, 100'000);
+  EXPECT_EQ(left(), 0U) << "over its limit";
+}
+
+TEST_F(MemoryLeftIn, IsThatOfTheContainersOwnRootInside) {
+  put("proc/meminfo", "MemAvailable: 8000 kB\n");
+  put("proc/self/cgroup", "1:name=systemd:/elsewhere\n0::/\n");
+  group("", "2000000", 1'500'000, 0);
+  EXPECT_EQ(left(), 500'000U);
+}
 
 TEST(MemoryLeft, IsNoMoreThanTheMachineHas) {
   const auto left = server::memory_left();
