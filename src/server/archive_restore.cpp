@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 #include "server/archive.h"
 #include "server/ask_store.h"
 #include "server/cold_sessions.h"
@@ -19,6 +21,15 @@ struct Held {
   Held(const Held&) = delete;
   Held& operator=(const Held&) = delete;
 };
+
+using Feeding = std::shared_ptr<Underway<Result<void>>>;
+
+/// How it went, if anything was under way.
+net::awaitable<Result<void>> ended(Feeding& feeding) {
+  const Feeding last = std::exchange(feeding, nullptr);
+  if (!last) co_return Result<void>{};
+  co_return co_await last->result();
+}
 
 using Ends = std::map<SessionId, Offset>;
 
@@ -39,28 +50,18 @@ net::awaitable<Result<std::shared_ptr<store::CheckedDocument>>> Archive::check(
   if (!spool) co_return spool.error();
   const auto reader = std::make_shared<store::DocumentReader>(std::move(*spool));
   const auto executor = co_await net::this_coro::executor;
-  std::shared_ptr<Underway<Result<void>>> feeding;
+  Feeding feeding;
   for (;;) {
     // What is here is read meanwhile; what is not may never come, and a refusal must not wait.
-    std::string piece;
-    const bool ahead = feeding && pieces->ready();
-    if (ahead) {
-      auto next = co_await pieces->next();
-      if (next) piece = std::move(*next);
-      const auto fed = co_await feeding->result();
-      if (!fed) co_return fed.error();
-      if (!next) co_return next.error();
-    } else {
-      if (feeding) {
-        const auto fed = co_await feeding->result();
-        if (!fed) co_return fed.error();
-      }
-      auto next = co_await pieces->next();
-      if (!next) co_return next.error();
-      piece = std::move(*next);
-    }
-    if (piece.empty()) break;
-    auto feed = [reader, bytes = std::move(piece)] { return reader->feed(bytes); };
+    Result<void> fed;
+    if (!pieces->ready()) fed = co_await ended(feeding);
+    if (!fed) co_return fed.error();
+    auto piece = co_await pieces->next();
+    fed = co_await ended(feeding);
+    if (!fed) co_return fed.error();
+    if (!piece) co_return piece.error();
+    if (piece->empty()) break;
+    auto feed = [reader, bytes = std::move(*piece)] { return reader->feed(bytes); };
     feeding = begin_apart(executor, std::move(feed));
   }
   auto finish = [reader] { return reader->finish(); };
