@@ -1,5 +1,7 @@
 #include "session/json_text.h"
 
+#include "session/block_scan.h"
+
 namespace term {
 
 namespace {
@@ -25,7 +27,11 @@ char short_escape(char c) {
   }
 }
 
-bool escaped(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
+/// Without branches: skip_blocks().
+constexpr auto kEscaped = [](char c) {
+  return static_cast<unsigned>(static_cast<unsigned char>(c) < 0x20) |
+         static_cast<unsigned>(c == '"') | static_cast<unsigned>(c == '\\');
+};
 
 }  // namespace
 
@@ -34,9 +40,9 @@ void append_json_string(std::string& out, std::string_view text) {
   out.reserve(out.size() + text.size() + text.size() / 8 + 2);
   out += '"';
   std::size_t copied = 0;
-  for (std::size_t at = 0; at < text.size(); ++at) {
+  for (std::size_t at = skip_blocks(text, 0, kEscaped); at < text.size(); ++at) {
     const char c = text[at];
-    if (!escaped(c)) continue;
+    if (kEscaped(c) == 0) continue;
     out.append(text, copied, at - copied);
     copied = at + 1;
     out += '\\';
@@ -46,6 +52,7 @@ void append_json_string(std::string& out, std::string_view text) {
       out += c < 0x10 ? "u000" : "u001";
       out += kHex[static_cast<unsigned char>(c) & 15U];
     }
+    at = skip_blocks(text, copied, kEscaped) - 1;
   }
   out.append(text, copied);
   out += '"';

@@ -2,11 +2,18 @@
 
 #include <algorithm>
 
+#include "session/block_scan.h"
+
 namespace term {
 
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+
+/// So many are looked at one by one before whole blocks are tried again.
+constexpr std::size_t kFewBytes = 64;
+
+constexpr auto kNoAscii = [](char c) { return static_cast<unsigned char>(c) >= 0x80; };
 
 enum class Form { complete, incomplete, invalid };
 
@@ -79,13 +86,16 @@ std::string Utf8Stream::feed(std::string_view bytes) {
   text.reserve(bytes.size());
   std::size_t copied = 0;
   for (std::size_t at = 0; at < bytes.size();) {
-    const Piece piece = first_piece(bytes.substr(at));
-    if (piece.form != Form::complete) {
-      text.append(bytes, copied, at - copied);
-      text += kReplacement;
-      copied = at + piece.size;
+    at = skip_blocks(bytes, at, kNoAscii);
+    for (const std::size_t end = at + kFewBytes; at < end && at < bytes.size();) {
+      const Piece piece = first_piece(bytes.substr(at));
+      if (piece.form != Form::complete) {
+        text.append(bytes, copied, at - copied);
+        text += kReplacement;
+        copied = at + piece.size;
+      }
+      at += piece.size;
     }
-    at += piece.size;
   }
   text.append(bytes, copied);
   return text;

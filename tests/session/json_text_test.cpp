@@ -34,5 +34,17 @@ TEST(JsonText, IsWhatTheLibraryWritesForTextOfTerminals) {
   EXPECT_EQ(json_string(""), "\"\"");
 }
 
+TEST(JsonText, IsWhatTheLibraryWritesWhereverInALongTextItIs) {
+  for (std::size_t at = 0; at < 200; ++at) {
+    for (const char* piece : {"\"", "\n", "\x1B", "é", "\\\r"}) {
+      std::string text(200, 'x');
+      text.insert(at, piece);
+      ASSERT_EQ(json_string(text), nlohmann::json(text).dump()) << at;
+      text.insert(at + std::string_view(piece).size() + at % 70 % (200 - at), piece);
+      ASSERT_EQ(json_string(text), nlohmann::json(text).dump()) << at;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace term

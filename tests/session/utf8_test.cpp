@@ -143,6 +143,18 @@ TEST(Utf8, RandomBytesInRandomChunksGoByTheTable) {
   }
 }
 
+TEST(Utf8, WhereverInALongTextItGoesByTheTable) {
+  for (std::size_t at = 0; at < 200; ++at) {
+    for (const char* piece : {"é", "漢", "😀", "\xFF", "\xE0\xA0", "\xF0\x9F\x98"}) {
+      std::string text(200, 'x');
+      text.insert(at, piece);
+      ASSERT_EQ(decode({text}), replace_by_table(text)) << at;
+      text.insert(at + std::string_view(piece).size() + at % 70 % (200 - at), piece);
+      ASSERT_EQ(decode({text}), replace_by_table(text)) << at;
+    }
+  }
+}
+
 TEST(Utf8, ATailIsWhatIsWellFormedSoFar) {
   EXPECT_EQ(incomplete_utf8_tail(""), 0u);
   EXPECT_EQ(incomplete_utf8_tail("abc"), 0u);
