@@ -15,19 +15,19 @@ void add_digit(std::uint16_t& value, char digit) {
 
 }  // namespace
 
-Csi read_csi(std::string_view bytes, const EscapeSequence& sequence) {
+Csi read_csi(std::string_view body) {
   Csi csi;
-  const std::string_view body = bytes.substr(sequence.body, sequence.end - sequence.body);
   std::size_t at = 0;  // Of the value that digits belong to; may be beyond kMaxValues.
   bool any = false;
   for (const char c : body) {
-    if (is_control(c)) continue;
     if (c >= '0' && c <= '9') {
       any = true;
       if (at < Csi::kMaxValues) add_digit(csi.values[at], c);
     } else if (c == ';' || c == ':') {
       any = true;
       if (++at < Csi::kMaxValues && c == ':') csi.hangs |= 1U << at;
+    } else if (is_control(c)) {
+      continue;
     } else if (c >= '<' && c <= '?') {
       csi.prefix = any || csi.prefix != 0 ? Csi::kSeveral : c;
     } else if (c < '0') {

@@ -252,17 +252,17 @@ std::size_t stop_within(TerminalModes& modes, std::string_view bytes,
   return bytes.size();
 }
 
-/// Behind a plain CSI at `at` that sets no mode, as most do not; `at` if it is anything else.
-std::size_t skip_other_csi(std::string_view bytes, std::size_t at) {
+/// Takes in a CSI at `at` that is whole and has no control in it, sooner than read_escape() would:
+/// coloured output is full of them. Returns where it ends; `at` if it is anything else.
+std::size_t take_csi(TerminalModes& modes, std::string_view bytes, std::size_t at) {
   if (bytes.substr(at, 2) != "\x1B[") return at;
-  for (std::size_t end = at + 2; end < bytes.size(); ++end) {
-    const char c = bytes[end];
-    if (c >= ' ' && c <= '?') continue;
-    constexpr std::string_view kSetModes = "hlmnpqrsu";
-    const bool other = c >= '@' && c <= '~' && kSetModes.find(c) == std::string_view::npos;
-    return other ? end + 1 : at;
-  }
-  return at;
+  std::size_t end = at + 2;
+  while (end < bytes.size() && bytes[end] >= ' ' && bytes[end] <= '?') ++end;
+  if (end == bytes.size() || bytes[end] < '@' || bytes[end] > '~') return at;
+  constexpr std::string_view kSetModes = "hlmnpqrsu";
+  if (kSetModes.find(bytes[end]) != std::string_view::npos)
+    apply_csi(modes, read_csi(bytes.substr(at + 2, end - at - 1)));
+  return end + 1;
 }
 
 }  // namespace
@@ -274,11 +274,11 @@ void TerminalModes::put(Mode mode, bool value) {
 
 void apply_sequence(TerminalModes& modes, std::string_view bytes, const EscapeSequence& sequence) {
   if (sequence.ending != Ending::complete) return;
-  if (sequence.kind == Kind::csi) return apply_csi(modes, read_csi(bytes, sequence));
+  if (sequence.kind == Kind::csi) return apply_csi(modes, read_csi(body_of(bytes, sequence)));
   if (sequence.kind != Kind::escape) return;
   char intermediate = 0;
   char final = 0;
-  for (const char c : bytes.substr(sequence.body, sequence.end - sequence.body)) {
+  for (const char c : body_of(bytes, sequence)) {
     if (is_control(c)) continue;
     if (final != 0) intermediate = intermediate == 0 ? final : Csi::kSeveral;
     final = c;
@@ -307,7 +307,7 @@ std::size_t scan_modes(TerminalModes& modes, std::string_view bytes) {
         continue;
       }
     }
-    if (const std::size_t end = skip_other_csi(bytes, at); end > at) {
+    if (const std::size_t end = take_csi(modes, bytes, at); end > at) {
       at = end;
       continue;
     }

@@ -204,7 +204,7 @@ void ScreenEmulator::sequence(std::string_view bytes, const EscapeSequence& foun
   }
   const std::size_t screen = modes_.alternate;
   apply_sequence(modes_, bytes, found);
-  const Csi parts = read_csi(bytes, found);
+  const Csi parts = read_csi(body_of(bytes, found));
   if (parts.is('?', 0, 'h') || parts.is('?', 0, 'l')) return private_modes(parts, screen);
   if (parts.is(0, 0, 'b')) return repeat(parts, before);
   csi(parts);
