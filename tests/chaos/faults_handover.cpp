@@ -26,6 +26,9 @@ bool can_hand_over(World& world) {
   return world.service.get(kRoute).status != 404;
 }
 
+/// It packs what each session printed for the store before it ends.
+constexpr Millis kOldEnds{60'000};
+
 std::string hand_over(World& world, const std::string& binary, bool rush) {
   if (!wait_serving(world, "the fault before")) return "nobody serves";
   const pid_t before = world.service.pid();
@@ -50,7 +53,7 @@ std::string hand_over(World& world, const std::string& binary, bool rush) {
   if (now == before || now != json.value("pid", 0))
     fail(world, "hand-over: service.json names " + std::to_string(now) + ", was " +
                     std::to_string(before) + ", answer " + answer.body.substr(0, 200));
-  if (!world.loop.run_until([&] { return !test::running(before); }, Millis(5000)))
+  if (!world.loop.run_until([&] { return !test::running(before); }, kOldEnds))
     fail(world, "hand-over: the old process " + std::to_string(before) + " has not ended");
   if (world.service.holder_pid() != holder) fail(world, "hand-over: another holder than before");
   return std::to_string(before) + " to " + std::to_string(now) + ", pause " +
