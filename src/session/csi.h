@@ -37,9 +37,5 @@ struct Csi {
 /// Takes a complete CSI apart; `body` is all behind the introducer. Controls within it are left
 /// out.
 Csi read_csi(std::string_view body);
-/// All of a sequence of `bytes` behind its introducer.
-inline std::string_view body_of(std::string_view bytes, const EscapeSequence& sequence) {
-  return bytes.substr(sequence.body, sequence.end - sequence.body);
-}
 
 }  // namespace term

@@ -34,6 +34,11 @@ struct EscapeSequence {
   std::size_t end = 0;
 };
 
+/// All of a sequence of `bytes` behind its introducer.
+inline std::string_view body_of(std::string_view bytes, const EscapeSequence& sequence) {
+  return bytes.substr(sequence.body, sequence.end - sequence.body);
+}
+
 /// The first place from `from` on where a sequence begins; bytes.size() if there is none.
 std::size_t find_escape(std::string_view bytes, std::size_t from);
 

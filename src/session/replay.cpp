@@ -173,8 +173,7 @@ std::optional<std::string> osc_replacement(std::string_view bytes, const EscapeS
 std::optional<std::string> ascii_replacement(std::string_view bytes,
                                              const EscapeSequence& sequence) {
   const std::string_view whole = bytes.substr(sequence.begin, sequence.end - sequence.begin);
-  const std::string body =
-      without_controls(bytes.substr(sequence.body, sequence.end - sequence.body));
+  const std::string body = without_controls(body_of(bytes, sequence));
   const bool query = sequence.ending == Ending::complete &&
                      (sequence.kind == Kind::csi ? is_csi_query(body) : body == "Z");  // DECID
   if (!query && whole.find(kEnq) == kNowhere) return std::nullopt;

@@ -26,7 +26,7 @@ bool can_hand_over(World& world) {
   return world.service.get(kRoute).status != 404;
 }
 
-/// It packs what each session printed for the store before it ends.
+/// It has rows to write before it ends, and a busy machine takes its time over them.
 constexpr Millis kOldEnds{60'000};
 
 std::string hand_over(World& world, const std::string& binary, bool rush) {
