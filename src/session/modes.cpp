@@ -34,6 +34,9 @@ bool is_c1(std::string_view bytes, std::size_t at) {
 
 /// The first place from `at` on where a mode may change.
 std::size_t find_special(std::string_view bytes, std::size_t at) {
+  // Sequences stand close together: a block would be looked at for each of them.
+  for (const std::size_t near = std::min(bytes.size(), at + 16); at < near; ++at)
+    if (is_special(bytes[at])) return at;
   at =
       skip_blocks(bytes, at, [](char c) {  // Not is_special(): of its branches no vectors are made.
         return (c == kEsc) | (c == kC1Lead) | (c == kShiftOut) | (c == kShiftIn);
@@ -252,6 +255,24 @@ std::size_t stop_within(TerminalModes& modes, std::string_view bytes,
   return bytes.size();
 }
 
+/// Is there anything for apply_csi() in a CSI of that name?
+bool may_set_modes(char final) {
+  switch (final) {
+    case 'h':
+    case 'l':
+    case 'm':
+    case 'n':
+    case 'p':
+    case 'q':
+    case 'r':
+    case 's':
+    case 'u':
+      return true;
+    default:
+      return false;
+  }
+}
+
 /// Takes in a CSI at `at` that is whole and has no control in it, sooner than read_escape() would:
 /// coloured output is full of them. Returns where it ends; `at` if it is anything else.
 std::size_t take_csi(TerminalModes& modes, std::string_view bytes, std::size_t at) {
@@ -259,9 +280,7 @@ std::size_t take_csi(TerminalModes& modes, std::string_view bytes, std::size_t a
   std::size_t end = at + 2;
   while (end < bytes.size() && bytes[end] >= ' ' && bytes[end] <= '?') ++end;
   if (end == bytes.size() || bytes[end] < '@' || bytes[end] > '~') return at;
-  constexpr std::string_view kSetModes = "hlmnpqrsu";
-  if (kSetModes.find(bytes[end]) != std::string_view::npos)
-    apply_csi(modes, read_csi(bytes.substr(at + 2, end - at - 1)));
+  if (may_set_modes(bytes[end])) apply_csi(modes, read_csi(bytes.substr(at + 2, end - at - 1)));
   return end + 1;
 }
 
