@@ -18,7 +18,9 @@ Result<WallTime> parse_iso_time(std::string_view text);
 /// fields kept in `session.metadata` reappear at the top level under `metadata`.
 nlohmann::json to_json(const SessionSnapshot& snapshot);
 /// The same as text, without making the object: appends it.
-void append_json(std::string& out, const SessionSnapshot& snapshot);
+void append_json(std::string& out, const SessionSnapshot& snapshot, bool with_data = true);
+/// A session as to_json(SessionRecord) has it, as text; `status` by the name that is wanted.
+void append_json(std::string& out, const SessionRecord& record, std::string_view status);
 /// The part of it that the dialects and the REST API show: STATE.md 1's `sessions` fields, status
 /// by its dialect name (STATE.md 2, last column).
 nlohmann::json to_json(const SessionRecord& record);

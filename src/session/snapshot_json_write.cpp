@@ -139,14 +139,14 @@ void put_suspension(Writer& out, const std::optional<Suspension>& suspension) {
   });
 }
 
-void put_session(Writer& out, const SessionRecord& record) {
+void put_session(Writer& out, const SessionRecord& record, std::string_view status) {
   out.text("id", record.id);
   out.text("projectId", record.project_id);
   record.user_id ? out.text("userId", *record.user_id) : out.null("userId");
   out.text("type", record.type);
   out.text("mode", record.mode);
   out.text("tabName", record.tab_name);
-  out.text("status", dialect_status(record.status));
+  out.text("status", status);
   out.boolean("focused", record.focused);
   out.time("createdAt", record.created_at);
   out.time("updatedAt", record.updated_at);
@@ -192,11 +192,11 @@ void put_viewers(Writer& out, const std::vector<ViewerState>& viewers) {
   });
 }
 
-void put_stream(Writer& out, const StreamRecord& stream) {
+void put_stream(Writer& out, const StreamRecord& stream, bool data_too) {
   out.object("output", [&] {
     out.count("firstOffset", stream.first_offset);
     out.count("nextOffset", stream.next_offset);
-    if (stream.data) out.base64("data", *stream.data);
+    if (data_too) out.base64("data", *stream.data);
   });
   out.object("input", [&] {
     for (const auto& [client, offsets] : stream.input) {
@@ -271,18 +271,27 @@ void put_metadata(Writer& out, const SessionRecord& record) {
 
 }  // namespace
 
-void append_json(std::string& out, const SessionSnapshot& snapshot) {
-  const std::size_t data = snapshot.stream.data ? snapshot.stream.data->size() : 0;
+void append_json(std::string& out, const SessionRecord& record, std::string_view status) {
+  Writer writer(out);
+  writer.braced('{', '}', [&] {
+    put_session(writer, record, status);
+    put_metadata(writer, record);
+  });
+}
+
+void append_json(std::string& out, const SessionSnapshot& snapshot, bool with_data) {
+  const bool data_too = with_data && snapshot.stream.data;
+  const std::size_t data = data_too ? snapshot.stream.data->size() : 0;
   out.reserve(out.size() + data / 3 * 4 + 2048);
   Writer writer(out);
   writer.braced('{', '}', [&] {
-    put_session(writer, snapshot.session);
+    put_session(writer, snapshot.session, dialect_status(snapshot.session.status));
     // A directory's name is bytes: where it is not text, the bytes go along.
     const std::string& path = snapshot.session.current_path;
     Utf8Stream stream;
     std::string text = stream.feed(path);
     if ((text += stream.finish()) != path) writer.base64("currentPathBytes", path);
-    put_stream(writer, snapshot.stream);
+    put_stream(writer, snapshot.stream, data_too);
     put_telemetry(writer, snapshot.telemetry);
     put_metadata(writer, snapshot.session);
   });

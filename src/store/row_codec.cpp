@@ -68,16 +68,43 @@ Owners owners_of(const Json& state, Engine fallback) {
   return {at("sessions"), at("streams"), at("telemetry")};
 }
 
+Json metadata_of(std::string_view text) {
+  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  return json.is_object() ? json : Json::object();
+}
+
 /// What jsonb would not give back as it was goes along as a text, `exact`.
-Json state_json(const StoredSession& stored) {
-  SessionSnapshot plain = stored.snapshot;
-  plain.stream.data.reset();
-  Json state = to_json(plain);
-  state["owners"] = owners_json(stored.owners);
+Json state_json(const std::string& text) {
+  Json state = Json::parse(text);
   if (!jsonb_changes(state)) return state;
   Json visible = without_nul(state);
   visible["exact"] = dump(state);
   return visible;
+}
+
+/// Does jsonb surely give back the state of it, which is `text`? Numbers of ours are whole, or come
+/// back as the same double whatever their text; those in the metadata may be anything.
+bool plain(const SessionSnapshot& snapshot, std::string_view text) {
+  return snapshot.session.metadata == "{}" && text.find("\\u0000") == std::string_view::npos;
+}
+
+/// The column `state`. Most need no tree of it, and it is written at each change of each session.
+std::string state_text(const StoredSession& stored) {
+  std::string text;
+  append_json(text, stored.snapshot, /*with_data=*/false);
+  text.pop_back();
+  text += ",\"owners\":" + dump(owners_json(stored.owners)) + '}';
+  return plain(stored.snapshot, text) ? text : dump(state_json(text));
+}
+
+/// The column `metadata`: what others keep there, and the state.
+std::string metadata_text(const StoredSession& stored) {
+  const std::string& kept = stored.snapshot.session.metadata;
+  std::string state = state_text(stored);
+  if (kept == "{}") return "{\"v2\":" + state + '}';
+  Json metadata = without_nul(metadata_of(kept));
+  metadata["v2"] = Json::parse(state);
+  return dump(metadata);
 }
 
 Result<StoredSession> stored_of(const Json& visible, Engine engine) {
@@ -103,11 +130,6 @@ Result<void> add_data(StoredSession& stored, const std::optional<Scrollback>& sc
   stored.snapshot.stream.first_offset = scrollback->first;
   stored.snapshot.stream.next_offset = scrollback->next;
   return {};
-}
-
-Json metadata_of(std::string_view text) {
-  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  return json.is_object() ? json : Json::object();
 }
 
 /// A row that some legacy program wrote: its columns are all there is.
@@ -215,7 +237,7 @@ RefactoredRow to_refactored(const StoredSession& stored, std::optional<Scrollbac
   return {.id = record.id,
           .project_id = record.project_id,
           .user_id = column_text(record.user_id.value_or(kNobody)),
-          .state = dump(state_json(stored)),
+          .state = state_text(stored),
           .created_at = iso_time(record.created_at),
           .updated_at = iso_time(record.updated_at),
           .last_activity = iso_time(record.last_activity),
@@ -224,8 +246,6 @@ RefactoredRow to_refactored(const StoredSession& stored, std::optional<Scrollbac
 
 LegacyRow to_legacy(const StoredSession& stored, const std::optional<Scrollback>& scrollback) {
   const SessionRecord& record = stored.snapshot.session;
-  Json metadata = without_nul(metadata_of(record.metadata));
-  metadata["v2"] = state_json(stored);
   LegacyRow row{
       .id = record.id,
       .project_id = record.project_id,
@@ -235,7 +255,7 @@ LegacyRow to_legacy(const StoredSession& stored, const std::optional<Scrollback>
       .active = record.status != SessionState::closed && record.status != SessionState::failed,
       .current_path = column_text(record.current_path),
       .pid = std::nullopt,
-      .metadata = dump(metadata),
+      .metadata = metadata_text(stored),
       .created_at = iso_time(record.created_at),
       .updated_at = iso_time(record.updated_at)};
   if (record.user_id) row.user_id = column_text(*record.user_id);

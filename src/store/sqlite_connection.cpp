@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <mutex>
 #include <system_error>
 
@@ -60,10 +61,7 @@ class SqliteConnection final : public Connection {
   }
 
   Result<Rows> query(const std::string& with_places, const std::vector<Value>& values) override {
-    // `$7` is a name to SQLite, looked for among all others; `?7` is a number. Values are never
-    // text of the statement, so a `$` is a place.
-    std::string sql = with_places;
-    std::ranges::replace(sql, '$', '?');
+    const std::string sql = in_order(with_places);
     sqlite3_stmt* prepared = nullptr;
     if (::sqlite3_prepare_v2(database_.get(), sql.c_str(), -1, &prepared, nullptr) != SQLITE_OK)
       return failure(database_.get());
@@ -99,6 +97,27 @@ class SqliteConnection final : public Connection {
   }
 
  private:
+  /// `$7` and `?7` have names, which SQLite looks for among those of all others; a `?` is the place
+  /// after the last one. Values are never text of the statement, so a `$` is a place.
+  static std::string in_order(std::string_view with_places) {
+    std::string sql;
+    std::size_t last = 0;
+    for (std::size_t at = 0; at < with_places.size();) {
+      const std::size_t place = std::min(with_places.find('$', at), with_places.size());
+      sql += with_places.substr(at, place - at);
+      at = place;
+      if (at == with_places.size()) break;
+      std::size_t number = 0;
+      const auto* const end = with_places.data() + with_places.size();
+      const auto* const behind = std::from_chars(with_places.data() + at + 1, end, number).ptr;
+      at = static_cast<std::size_t>(behind - with_places.data());
+      sql += '?';
+      if (number != last + 1) sql += std::to_string(number);
+      last = std::max(last, number);
+    }
+    return sql;
+  }
+
   static bool bind(sqlite3_stmt* statement, int at, const Value& value) {
     const auto size = [](const std::string& bytes) {
       return static_cast<sqlite3_uint64>(bytes.size());
