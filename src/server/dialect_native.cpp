@@ -100,16 +100,15 @@ class NativeDialect final : public Dialect {
   std::optional<Frame> dress(std::string_view) override { return std::nullopt; }
 
   void attached(const Attached& info, Frames& out) override {
-    Json session = to_json(info.session);
-    session["status"] = to_string(info.session.status);  // Canonical, as in `status`.
-    put(out, {{"type", "attached"},
-              {"session", std::move(session)},
-              {"tier", info.tier},
-              {"output", info.output},
-              {"replayUntil", info.replay_until},
-              {"input", info.input},
-              {"engine", owners_json(info.owners)},
-              {"window", info.window}});
+    const Json rest{{"tier", info.tier},
+                    {"output", info.output},
+                    {"replayUntil", info.replay_until},
+                    {"input", info.input},
+                    {"engine", owners_json(info.owners)},
+                    {"window", info.window}};
+    std::string text = R"({"type":"attached","session":)";
+    append_json(text, info.session, to_string(info.session.status));  // Canonical, as in `status`.
+    out.push_back({.text = true, .payload = text + ',' + rest.dump().substr(1)});
   }
   void gap(Offset from, Offset to, Frames& out) override {
     put(out, {{"type", "gap"}, {"from", from}, {"to", to}});

@@ -1,7 +1,6 @@
 // What a viewer gets that comes late, or falls behind: modes, or a painted screen.
 
 #include "server/viewer_connection.h"
-#include "session/replay.h"
 
 namespace term::server {
 
@@ -62,7 +61,7 @@ bool ViewerConnection::bridge_gap(Offset from) {
 
 bool ViewerConnection::start_painting() {
   const OutputRing& ring = session_->ring();
-  const Offset begin = safe_replay_start(ring, ring.first());
+  const Offset begin = session_->replay_start();
   PaintRequest request{.bytes = ring.copy(begin, ring.size()),
                        .at_begin = session_->modes_at(begin),
                        .attempt = repaint_->missed};

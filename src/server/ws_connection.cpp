@@ -191,20 +191,19 @@ net::awaitable<bool> WsConnection::attach(AttachCommand command) {
     command.input = session_->streams().input_offsets(session_->id(), command.client).accepted;
   const OutputRing& ring = session_->ring();
   const bool counted = dialect_->attaches_itself();
-  Offset from = safe_replay_start(ring, ring.first());
+  const bool resumes = counted && command.output;
+  Offset from = resumes ? *command.output : session_->replay_start();
   std::string replay;
   const Offset until = ring.next();
-  if (!counted) {
-    if (!opened->created) replay = modes_before(from) + mute_queries(ring.copy(from, until - from));
-    from = opened->created ? from : until;
-  } else if (command.output) {
-    from = *command.output;
+  if (!counted && !opened->created) {
+    replay = modes_before(from) + mute_queries(ring.copy(from, until - from));
+    from = until;
   }
   const bool met = session_->has_met(command.client);
   // A client may have seen more than was saved before its shell was lost: it begins anew, too.
   const bool lost = session_->cold() && !met && from > until;
-  const bool missing = counted && command.output && (from < ring.first() || lost);
-  if (missing) from = safe_replay_start(ring, ring.first());
+  const bool missing = resumes && (from < ring.first() || lost);
+  if (missing) from = session_->replay_start();
   if (auto placed = place_viewer(command, from); !placed) {
     co_await fail_attach(placed.error());
     co_return false;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "session/modes.h"
 #include "session/output_ring.h"
@@ -28,6 +29,11 @@ class ModeLedger {
   /// From here on modes are known. At most a sixteenth of the ring (but at least a page) above
   /// ring.first(), once the ring has lapped.
   Offset known_from() const { return current().at; }
+  /// known_from() if it is not inside a string, where a replay could not begin.
+  std::optional<Offset> known_outside() const {
+    if (current().modes.inside != TerminalModes::ground) return std::nullopt;
+    return known_from();
+  }
 
   /// Call it before bytes below `new_first` are overwritten, that is before OutputRing::writable()
   /// or append(): the bytes from known_from() on must still be there. Does nothing while

@@ -197,9 +197,9 @@ std::optional<std::string> replacement(std::string_view bytes, const EscapeSeque
   return std::nullopt;
 }
 
-/// As find_escape(), in what the ring holds from `from` on; its next() if there is none.
-Offset find_escape_in(const OutputRing& ring, Offset from) {
-  const auto [head, rest] = ring.read(from, kNowhere);
+/// As find_escape(), in what the ring holds of [from, upto); `upto` if there is none.
+Offset find_escape_in(const OutputRing& ring, Offset from, Offset upto) {
+  const auto [head, rest] = ring.read(from, static_cast<std::size_t>(upto - from));
   const std::size_t at = find_escape({head.data(), head.size()}, 0);
   if (at < head.size() || rest.empty()) return from + at;
   // A C1 control around the end of the mapping.
@@ -225,10 +225,11 @@ struct Look {
 /// Where the bytes, cut out of a stream at an unknown place, are surely outside a sequence that
 /// began before them; beyond them if it takes more to tell. A string terminator without a string
 /// tells that all before it was in one, unless a CAN has ended that already (cold_note()); digits
-/// and a letter may be the end of a CSI, so they are not begun with where that costs little.
-std::size_t after_cut_sequence(const Look& look) {
-  const Offset escape = find_escape_in(look.ring, look.start);
-  const std::string terminator = look.ring.copy(escape, 2);
+/// and a letter may be the end of a CSI, so they are not begun with where that costs little. What
+/// comes at `upto` or later tells nothing.
+std::size_t after_cut_sequence(const Look& look, Offset upto) {
+  const Offset escape = find_escape_in(look.ring, look.start, upto);
+  const std::string terminator = escape < upto ? look.ring.copy(escape, 2) : "";
   const auto before = static_cast<std::size_t>(escape - look.start);
   if ((terminator == "\x1B\\" || terminator == "\xC2\x9C") &&
       look.ring.copy(look.start, before).find(kCan) == kNowhere)
@@ -275,16 +276,17 @@ std::optional<std::size_t> first_safe(const Look& look, std::size_t outside, std
 
 }  // namespace
 
-Offset safe_replay_start(const OutputRing& ring, Offset from) {
+Offset safe_replay_start(const OutputRing& ring, Offset from, std::optional<Offset> outside) {
   from = std::clamp(from, ring.first(), ring.next());
   if (from == 0 || from == ring.next()) return from;
   // A look back tells whether `from` itself is in the middle of something.
   const Offset start = from - std::min<Offset>(from - ring.first(), kLineSearchBytes);
+  const Offset upto = std::clamp(outside.value_or(ring.next()), start, ring.next());
   std::optional<std::size_t> found;
   for (std::size_t most = 4 * kLineSearchBytes; !found; most = kNowhere) {
     const Look look(ring, start, most);
-    const std::size_t outside = start == 0 ? 0 : after_cut_sequence(look);
-    found = first_safe(look, outside, static_cast<std::size_t>(from - start));
+    const std::size_t begin = start == 0 ? 0 : after_cut_sequence(look, upto);
+    found = first_safe(look, begin, static_cast<std::size_t>(from - start));
   }
   return start + *found;
 }

@@ -12,7 +12,6 @@
 
 #include "session/bulk_turns.h"
 #include "session/input_clients.h"
-#include "session/replay.h"
 
 namespace term {
 
@@ -270,7 +269,7 @@ Delivery Session::next_delivery(const Viewer& viewer, std::size_t max) {
   Delivery delivery = streams().next_delivery(id_, viewer.id, max);
   if (!delivery.gap_from) return delivery;
   // Where the ring begins need not be where a terminal can go on.
-  const Offset safe = safe_replay_start(ring_, ring_.first());
+  const Offset safe = replay_start();
   delivery.end = std::max(delivery.end, safe);
   delivery.first = safe;
   return delivery;

@@ -16,6 +16,7 @@
 #include "session/output_ring.h"
 #include "session/ports.h"
 #include "session/pty.h"
+#include "session/replay.h"
 #include "session/signal.h"
 #include "session/staging.h"
 
@@ -149,6 +150,10 @@ class Session : public std::enable_shared_from_this<Session> {
   std::size_t give_up_scrollback(std::size_t keep);
   /// The modes of the terminal where byte `at` begins; `at` is held. Scans up to a sixteenth of the
   /// ring: for an attach, not for each turn.
+  /// Where a terminal that begins anew can take up the output.
+  Offset replay_start() const {
+    return safe_replay_start(ring_, ring_.first(), modes_->known_outside());
+  }
   TerminalModes modes_at(Offset at) const { return modes_->at(ring_, at); }
 
   Result<void> attach(Viewer& viewer, const ViewerState& state);

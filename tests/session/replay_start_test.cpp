@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "session/cold.h"
+#include "session/mode_ledger.h"
 #include "session/replay.h"
 
 namespace term {
@@ -183,6 +184,32 @@ TEST(SafeReplayStart, ATerminatorIsFoundHoweverFarAndAroundTheEndOfTheMemory) {
   EXPECT_EQ(start(std::string(30'000, '1') + "mred", 100), 30'001u) << "a CSI as long as no other";
   const std::string character = "\xC2\xA7";  // No C1 control.
   EXPECT_EQ(start("old\n" + std::string(20'000, 'a') + character + "\x1B\\", 20'005), 20'008u);
+}
+
+TEST(SafeReplayStart, WhereTheLedgerKnowsAPlaceOutsideNothingBehindItIsLookedAt) {
+  const std::string lines = "half\nline\n" + std::string(10'000, 'a');
+  const OutputRing ring = evicted(lines + "\x1B\\prompt$ ");  // It ends nothing.
+  EXPECT_EQ(safe_replay_start(ring, 0), ring.next() - 8);
+  EXPECT_EQ(safe_replay_start(ring, 0, ring.first() + 7), ring.first() + 5);
+  EXPECT_EQ(safe_replay_start(ring, 0, ring.first()), ring.first() + 5);
+}
+
+TEST(SafeReplayStart, IsTheSameWithTheLedgerOfAWholeStreamAsWithoutIt) {
+  for (unsigned seed = 1; seed <= 3; ++seed) {
+    const std::string text = compose(seed, 6 * kRing, 20).text;
+    OutputRing ring(kRing);
+    ModeLedger ledger;
+    std::mt19937 random(seed);
+    for (std::size_t at = 0; at < text.size();) {
+      const std::string_view piece = std::string_view(text).substr(at, 1 + random() % 3000);
+      at += piece.size();
+      if (at > ring.capacity()) ledger.before_overwrite(ring, at - ring.capacity());
+      ring.append(piece);
+      ASSERT_EQ(safe_replay_start(ring, ring.first(), ledger.known_outside()),
+                safe_replay_start(ring, ring.first()))
+          << "seed " << seed << " of [" << ring.first() << ", " << ring.next() << ")";
+    }
+  }
 }
 
 TEST(SafeReplayStart, WhatWasSavedOfAColdSessionIsReplayedThoughItsBeginIsUnknown) {
