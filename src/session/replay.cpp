@@ -301,8 +301,10 @@ std::string mute_queries(std::string_view bytes) {
   };
   for (std::size_t at = 0; at < bytes.size();) {
     const std::size_t escape = find_escape(bytes, at);
-    for (; at < escape; ++at) {
-      if (bytes[at] == kEnq) put(at, "", at + 1);
+    const std::string_view text = bytes.substr(0, escape);
+    while ((at = text.find(kEnq, at)) != kNowhere) {
+      put(at, "", at + 1);
+      ++at;
     }
     if (escape == bytes.size()) break;
     const EscapeSequence sequence = read_escape(bytes, escape);
