@@ -47,11 +47,20 @@ export function unable({ ptys = 0 }) {
   return `it needs ${ptys} PTYs and kernel.pty.max is ${most}; as root: sysctl -w kernel.pty.max=${ptys + used + 1000}`;
 }
 
-/** Jiffies since the start of the machine: all, and those in which something ran. */
+/** Jiffies since the start of the machine: all, those in which something ran, and those that the hypervisor gave to others. */
 function jiffies() {
   const fields = /^cpu +(.*)$/m.exec(readFileSync('/proc/stat', 'utf8'))[1].split(' ').map(Number);
   const all = fields.slice(0, 8).reduce((sum, value) => sum + value, 0);
-  return { all, busy: all - fields[3] - fields[4] };
+  return { all, busy: all - fields[3] - fields[4], stolen: fields[7] };
+}
+
+/** A function that tells how much of the processors' time the hypervisor has given to others from now on, in percent. */
+export function stolenFromNow() {
+  const before = jiffies();
+  return () => {
+    const after = jiffies();
+    return Number((((after.stolen - before.stolen) / Math.max(after.all - before.all, 1)) * 100).toFixed(1));
+  };
 }
 
 /** What would spoil a run, in words; nothing where the machine is quiet. Looks for two seconds. */

@@ -75,11 +75,14 @@ export function seriesCells(runsOf) {
   return { heads: ['', ...(fallback ? ['value'] : columns.map(([, unit]) => unit)), ''], rows };
 }
 
+/** Records before it was counted do not say. */
+const stolen = ({ stolen_percent: percent }) => (percent === undefined ? '' : `, ${percent} % of its time stolen by the hypervisor in the run`);
+
 export function heading(record) {
   const { machine: m } = record;
   return [
     `${record.date.slice(0, 16).replace('T', ' ')} UTC, ${record.quick ? 'quick run, ' : ''}commit ${record.commit}, ${record.version}`,
-    `${m.cpu}, ${m.cores} cores, ${m.memory_gib} GiB, ${m.system}, Linux ${m.kernel}; load before ${m.load_before}`,
+    `${m.cpu}, ${m.cores} cores, ${m.memory_gib} GiB, ${m.system}, Linux ${m.kernel}; load before ${m.load_before}${stolen(m)}`,
     ...Object.entries(record.peers).map(([name, version]) => `${name}: ${version}`),
   ];
 }

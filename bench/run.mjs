@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { judge } from './goals.mjs';
-import { commit, disturbances, machine, ourVersion } from './machine.mjs';
+import { commit, disturbances, machine, ourVersion, stolenFromNow } from './machine.mjs';
 import { measureSeries } from './measure.mjs';
 import { parse, usage, UsageError } from './options.mjs';
 import { kSeries, planned } from './plan.mjs';
@@ -46,7 +46,9 @@ async function measureAll(options, series, place) {
   const about = { date: new Date().toISOString(), quick: options.quick, commit: commit(root), version: ourVersion(place.binaries), machine: machine() };
   const peers = Object.fromEntries(Object.keys(kPeers).filter((name) => !missing(name, place.paths)).map((name) => [name, versionOf(name, place.paths)]));
   const results = {};
+  const stolen = stolenFromNow();
   for (const one of series) results[one.id] = await measureSeries(place, one, { note, progress });
+  about.machine.stolen_percent = stolen();
   return { ...about, peers, series: series.map(({ id, title, args, rounds }) => ({ id, title, args, rounds })), lines: judge(results), results, notes };
 }
 

@@ -112,6 +112,9 @@ test('numbers have three digits that mean something', () => {
 
 test('the report has machine, verdicts, every contender, and who failed', () => {
   const text = terminalReport(record({ notes: ['the machine was busy'] }));
+  assert.doesNotMatch(text, /stolen/, 'a record that does not say');
+  const machine = { ...record().machine, stolen_percent: 12.5 };
+  assert.match(terminalReport(record({ machine })), /load before 0, 12\.5 % of its time stolen/);
   for (const part of ['2 cores', 'ttyd version 1.7', 'met', 'limit-pty-tcp', 'the machine was busy', '1 of 3 failed']) assert.ok(text.includes(part), part);
   const { rows } = seriesCells({ node: [{ error: 'x' }] });
   assert.deepEqual(rows, [['node', '', 'could not do it']]);
