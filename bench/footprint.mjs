@@ -7,13 +7,22 @@ import { open, option } from './viewer.mjs';
 const field = (text, name) => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(text)?.[1] ?? Number.NaN);
 const pssKib = (pid) => field(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'), 'Pss');
 const descriptors = (pid) => readdirSync(`/proc/${pid}/fd`).length;
-const availableKib = () => field(readFileSync('/proc/meminfo', 'utf8'), 'MemAvailable');
+
+/**
+ * What the kernel has for itself and cannot take back: slabs, page tables, and what it maps, its stacks
+ * among it (CONFIG_VMAP_STACK). Source: Documentation/filesystems/proc.rst, meminfo. Not MemAvailable,
+ * which caches and free lists move by more than a shell has.
+ */
+function kernelKib() {
+  const text = readFileSync('/proc/meminfo', 'utf8');
+  return ['SUnreclaim', 'PageTables', 'VmallocUsed'].reduce((sum, name) => sum + field(text, name), 0);
+}
 
 function counts(server) {
   const { pid, holder_pid } = server.info();
   return {
     service_fds: descriptors(pid), holder_fds: descriptors(holder_pid), service_kib: pssKib(pid), holder_kib: pssKib(holder_pid),
-    threads: field(readFileSync(`/proc/${pid}/status`, 'utf8'), 'Threads'), available_kib: availableKib(),
+    threads: field(readFileSync(`/proc/${pid}/status`, 'utf8'), 'Threads'), kernel_kib: kernelKib(),
   };
 }
 
@@ -27,8 +36,7 @@ function each(after, before, sessions, names) {
 }
 
 /**
- * `sessions` shells at their first prompt: first attached, then with their viewers gone. The kernel's
- * share is what the machine lost of its available memory and no process says it has.
+ * `sessions` shells at their first prompt: first attached, then with their viewers gone.
  */
 export async function footprint(place, series, server) {
   const sessions = option(series, 'sessions', 500);
@@ -43,10 +51,9 @@ export async function footprint(place, series, server) {
 
   const shells = shellsOf(server.info().holder_pid);
   const shell_kib = shells.reduce((sum, pid) => sum + pssKib(pid), 0) / shells.length;
-  const names = ['service_fds', 'holder_fds', 'service_kib', 'holder_kib'];
+  const names = ['service_fds', 'holder_fds', 'service_kib', 'holder_kib', 'kernel_kib'];
   const alone = each({ ...detached, service_fds: detached.service_fds + 1 }, before, sessions, names); // the first one's socket
   const watched = each(attached, before, sessions, names);
-  const machine_kib = (before.available_kib - detached.available_kib) / sessions;
   const kept = shells.filter((pid) => readlinkSync(`/proc/${pid}/fd/0`).startsWith('/dev/pts/')).length;
   return {
     work: 'footprint', dialect: 'native', value: watched.service_fds + watched.holder_fds, unit: 'descriptors', count: sessions,
@@ -54,7 +61,6 @@ export async function footprint(place, series, server) {
     service_fds_detached: alone.service_fds, service_fds_attached: watched.service_fds, holder_fds: alone.holder_fds,
     service_kib_detached: alone.service_kib, service_kib_attached: watched.service_kib, holder_kib: alone.holder_kib,
     service_fds_fixed: before.service_fds, holder_fds_fixed: before.holder_fds, service_kib_fixed: before.service_kib,
-    holder_kib_fixed: before.holder_kib, threads: attached.threads, shell_kib, machine_kib,
-    kernel_kib: machine_kib - shell_kib - alone.service_kib - alone.holder_kib,
+    holder_kib_fixed: before.holder_kib, threads: attached.threads, shell_kib, kernel_kib: alone.kernel_kib,
   };
 }
