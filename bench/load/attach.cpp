@@ -39,7 +39,7 @@ class Attaches {
         pattern_(options.content, options.seed, options.cooked),
         total_(pattern_.periods(options.mib_or(1)) * pattern_.period()),
         session_(session_name(options, 0)) {
-    // Once: the first touch of a page costs the client as much as receiving what goes into it.
+    // Here, so that no page is first touched in the time measured; by_tcp() touches none either.
     seen_.resize(2 * total_, 'x');
   }
 

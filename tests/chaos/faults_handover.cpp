@@ -26,7 +26,7 @@ bool can_hand_over(World& world) {
   return world.service.get(kRoute).status != 404;
 }
 
-/// It has rows to write before it ends, and a busy machine takes its time over them.
+/// It stands by for the new one (probation_ms), and waits for answers and rows.
 constexpr Millis kOldEnds{60'000};
 
 std::string hand_over(World& world, const std::string& binary, bool rush) {

@@ -5,6 +5,7 @@
 #include <set>
 #include <tuple>
 
+#include "store/connection.h"
 #include "store/databases.h"
 #include "store/generated.h"
 #include "store/migrations.h"
@@ -323,6 +324,19 @@ TEST(Sqlite, IsReadableForItsOwnerAlone) {
     ASSERT_EQ(::stat((file.string() + suffix).c_str(), &seen), 0) << suffix;
     EXPECT_EQ(seen.st_mode & 0777U, 0600U) << suffix;
   }
+  std::filesystem::remove_all(path);
+}
+
+TEST(Sqlite, PlacesAreCountedHoweverOftenAndInWhateverOrderTheyStand) {
+  std::string path = (std::filesystem::temp_directory_path() / "term-db-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(path.data()), nullptr);
+  auto connection = open_sqlite(path + "/terminal.db");
+  ASSERT_TRUE(connection) << connection.error().detail;
+  const auto rows =
+      (*connection)
+          ->query("SELECT $2, $1, $3, $2", {std::string("a"), std::string("b"), std::string("c")});
+  ASSERT_TRUE(rows) << rows.error().detail;
+  EXPECT_EQ(rows->at(0), (Row{"b", "a", "c", "b"}));
   std::filesystem::remove_all(path);
 }
 
