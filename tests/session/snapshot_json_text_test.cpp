@@ -49,6 +49,23 @@ TEST(SnapshotText, SaysWhatTheJsonSays) {
   EXPECT_EQ(json::parse(text), json::parse(text_of(to_json(without))));
 }
 
+TEST(SnapshotText, SaysOfARecordWhatItsJsonSaysUnderTheStatusWanted) {
+  const SessionRecord record = sample(0).session;
+  std::string text;
+  append_json(text, record, "attached");
+  json expected = json::parse(text_of(to_json(record)));
+  expected["status"] = "attached";
+  EXPECT_EQ(json::parse(text), expected);
+}
+
+TEST(SnapshotText, LeavesTheOutputOutWhereItIsNotWanted) {
+  SessionSnapshot snapshot = sample(5);
+  std::string text;
+  append_json(text, snapshot, /*with_data=*/false);
+  snapshot.stream.data.reset();
+  EXPECT_EQ(json::parse(text), json::parse(text_of(to_json(snapshot))));
+}
+
 /// Reads a text, and checks that what is to be read again later says the same.
 Result<TextSnapshot> read(const std::string& text, std::size_t newest) {
   auto got = snapshot_from_text(text, newest);
