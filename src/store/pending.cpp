@@ -28,10 +28,6 @@ void Pending::drop(std::optional<Batch::Session>& old) {
   old.reset();
 }
 
-void Pending::put(StoredSession session, bool both_tables) {
-  put(Batch::Session{std::move(session), both_tables});
-}
-
 void Pending::put(Batch::Session session) {
   Entry& entry = sessions_[session.stored.snapshot.session.id];
   drop(entry.state);

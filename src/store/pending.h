@@ -14,7 +14,7 @@ class Pending final {
  public:
   static constexpr std::size_t kMaxRows = 100'000;
 
-  void put(StoredSession session, bool both_tables);
+  void put(Batch::Session session);
   void ended(const SessionId& id);
   void put(ProjectRecord project);
   void ended_project(const ProjectId& id);
@@ -53,7 +53,6 @@ class Pending final {
     bool ended = false;
     std::optional<ProjectRecord> record;
   };
-  void put(Batch::Session session);
   void drop(std::optional<Batch::Session>& old);
   void trim();
 

@@ -14,6 +14,7 @@ struct WriterStatus {
   bool available = false;
   std::string reason;  ///< Why not, since when it is not.
   std::optional<WallTime> unavailable_since;
+  /// One may count twice: its state, and its scrollback that is still being compressed.
   std::size_t waiting_sessions = 0;
   std::size_t waiting_bytes = 0;  ///< Of everything that waits.
   std::size_t waiting_rows = 0;   ///< Flips, audit and commands.
@@ -29,7 +30,8 @@ struct WriterStatus {
   std::optional<WallTime> last_written_at;
 };
 
-/// One thread, one store. Newest state of a session wins; a failed batch is kept and tried again
+/// One thread, one store, and a Packer beside it: a state does not wait for scrollback that is
+/// still being compressed. Newest state of a session wins; a failed batch is kept and tried again
 /// with back-off (100 ms doubling to 5 s), merged with what came since.
 ///
 /// Bounds: sessions, projects, settings and flips by their number (the newest of each), and a
@@ -47,6 +49,7 @@ class Writer final {
     Open open;
     Clock clock;
     std::size_t batch_rows = 500;
+    std::function<Scrollback(std::string_view, Offset)> pack = store::pack;
     std::filesystem::path keep_in;  ///< Empty: what cannot be written at the end is lost.
     std::string database;           ///< Which one, without secrets: only there the file goes in.
   };

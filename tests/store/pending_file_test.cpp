@@ -159,7 +159,8 @@ TEST(LeftFile, EverySessionComesBackAsItWas) {
   const Directory directory;
   rc::check("save, load", [&] {
     Pending pending;
-    for (int i = 0; i < 5; ++i) pending.put(some_session("s" + std::to_string(i)), coin());
+    for (int i = 0; i < 5; ++i)
+      pending.put(Batch::Session{some_session("s" + std::to_string(i)), coin()});
     pending.ended("gone");
     pending.ended_project("gone-project");
     Batch batch = all_of(std::move(pending));

@@ -77,6 +77,32 @@ TEST_P(WriterTest, AQuestionSeesEverythingThatWasPutBeforeIt) {
   }
 }
 
+TEST_P(WriterTest, AStateDoesNotWaitForScrollbackThatIsBeingPacked) {
+  std::promise<void> gate;
+  auto setup = setup_of(place_);
+  setup.pack = [open = gate.get_future().share()](std::string_view bytes, Offset next) {
+    open.wait();
+    return pack(bytes, next);
+  };
+  Writer writer(setup);
+  const auto rows = [this] { return run("SELECT id FROM terminal_sessions_v2").size(); };
+  ASSERT_TRUE(until([&] { return writer.status().available; })) << writer.status().reason;
+  writer.put(with_data(session_of("s", "older"), "abc", 3), false);
+  writer.put(session_of("s", "newer"), false);
+  EXPECT_TRUE(until([&] { return rows() == 1; }));
+  // Its scrollback alone.
+  EXPECT_TRUE(until([&] { return writer.status().waiting_bytes == 3; }));
+  EXPECT_EQ(writer.status().waiting_sessions, 1U);
+  gate.set_value();
+  ASSERT_TRUE(writer.flush(30s));
+  const auto read = ask<std::optional<StoredSession>>(
+      writer, [&](Store& store) { return store.session(Table::refactored, "s"); });
+  ASSERT_TRUE(read && *read);
+  EXPECT_EQ((*read)->snapshot.session.tab_name, "newer");
+  EXPECT_EQ((*read)->snapshot.stream.data, "abc");
+  EXPECT_EQ(writer.status().waiting_bytes, 0U);
+}
+
 TEST_P(WriterTest, StopWritesWhatWaits) {
   {
     Writer writer(setup_of(place_));
@@ -89,8 +115,8 @@ TEST_P(WriterTest, StopWritesWhatWaits) {
 
 TEST(PendingTest, AnOlderScrollbackIsKeptBesideANewerState) {
   Pending pending;
-  pending.put(with_data(session_of("s", "older"), "abc", 3), false);
-  pending.put(session_of("s", "newer"), false);
+  pending.put(Batch::Session{with_data(session_of("s", "older"), "abc", 3)});
+  pending.put(Batch::Session{session_of("s", "newer")});
   Batch batch = pending.take(500, 1 << 20);
   ASSERT_EQ(batch.sessions.size(), 2U);
   EXPECT_EQ(batch.sessions[0].stored.snapshot.stream.data, "abc");
@@ -99,7 +125,7 @@ TEST(PendingTest, AnOlderScrollbackIsKeptBesideANewerState) {
   EXPECT_EQ(pending.bytes(), 0U);
   // It could not be written; meanwhile there was more.
   pending.ended("t");
-  pending.put(session_of("s", "newest"), false);
+  pending.put(Batch::Session{session_of("s", "newest")});
   Pending again = Pending::of(std::move(batch));
   again.add(std::move(pending));
   batch = again.take(500, 1 << 20);
@@ -111,10 +137,10 @@ TEST(PendingTest, AnOlderScrollbackIsKeptBesideANewerState) {
 
 TEST(PendingTest, TheEndOfASessionOutlivesAFailureAndTheIdMayComeBack) {
   Pending pending;
-  pending.put(with_data(session_of("s", "older"), "abc", 3), false);
+  pending.put(Batch::Session{with_data(session_of("s", "older"), "abc", 3)});
   Pending failed = Pending::of(pending.take(1, 1));
   pending.ended("s");
-  pending.put(session_of("s", "another"), false);
+  pending.put(Batch::Session{session_of("s", "another")});
   failed.add(std::move(pending));
   const Batch batch = failed.take(10, 1 << 20);
   EXPECT_EQ(batch.ended, std::vector<SessionId>{"s"});
