@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "support/event_loop.h"
+#include "support/ws_wire.h"
 
 namespace term::bench {
 
@@ -53,8 +54,8 @@ class WsClient final : EventLoop::Handler {
   void parse();
   bool parse_head();
   bool parse_frame();
-  void frame(unsigned char head, std::string_view payload);
-  void data_frame(unsigned char head, std::string_view payload);
+  void frame(const test::Frame& received);
+  void data_frame(const test::Frame& received);
   void end(int code, const std::string& reason);
 
   EventLoop& loop_;

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "support/event_loop.h"
+#include "support/ws_wire.h"
 
 namespace term::test {
 
@@ -56,7 +57,7 @@ class FrameSocket final : EventLoop::Handler {
   void parse();
   bool parse_head();
   bool parse_frame();
-  void frame(unsigned char head, std::string_view payload);
+  void frame(const Frame& received);
   void watch_for();
   void end(int code, const std::string& reason, bool reset);
 
