@@ -1,11 +1,10 @@
-// Reading modes out of a stream; modes_text.cpp writes them.
+// What a sequence does to the modes; modes_scan.cpp finds them, modes_text.cpp writes them.
 
 #include "session/modes.h"
 
 #include <algorithm>
 #include <type_traits>
 
-#include "session/block_scan.h"
 #include "session/csi.h"
 #include "session/mode_numbers.h"
 
@@ -15,35 +14,7 @@ static_assert(std::is_trivially_copyable_v<TerminalModes>);
 
 namespace {
 
-using Kind = EscapeSequence::Kind;
-using Ending = EscapeSequence::Ending;
-
-constexpr char kEsc = '\x1B';
-constexpr char kShiftOut = '\x0E';
-constexpr char kShiftIn = '\x0F';
-constexpr char kC1Lead = '\xC2';  ///< C1 controls are C2 80 to C2 9F in UTF-8.
-
-bool is_special(char c) { return c == kEsc || c == kC1Lead || c == kShiftOut || c == kShiftIn; }
-
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '\x7F'; }
-
-bool is_c1(std::string_view bytes, std::size_t at) {
-  const auto next = static_cast<unsigned char>(bytes[at + 1]);
-  return next >= 0x80 && next < 0xA0;
-}
-
-/// The first place from `at` on where a mode may change.
-std::size_t find_special(std::string_view bytes, std::size_t at) {
-  // Sequences stand close together: a block would be looked at for each of them.
-  for (const std::size_t near = std::min(bytes.size(), at + 16); at < near; ++at)
-    if (is_special(bytes[at])) return at;
-  at =
-      skip_blocks(bytes, at, [](char c) {  // Not is_special(): of its branches no vectors are made.
-        return (c == kEsc) | (c == kC1Lead) | (c == kShiftOut) | (c == kShiftIn);
-      });
-  while (at < bytes.size() && !is_special(bytes[at])) ++at;
-  return at;
-}
 
 void save(TerminalModes& modes) {
   modes.saved[modes.alternate] = modes.now;
@@ -161,7 +132,28 @@ void apply_plain(TerminalModes& modes, const Csi& csi) {
   }
 }
 
-void apply_csi(TerminalModes& modes, const Csi& csi) {
+/// Is there anything for apply_csi() in a CSI of that name?
+bool may_set_modes(char final) {
+  switch (final) {
+    case 'h':
+    case 'l':
+    case 'm':
+    case 'n':
+    case 'p':
+    case 'q':
+    case 'r':
+    case 's':
+    case 'u':
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// `body` is all behind the introducer.
+void apply_csi(TerminalModes& modes, std::string_view body) {
+  if (!may_set_modes(body.back())) return;
+  const Csi csi = read_csi(body);
   if (csi.prefix == 0 && csi.intermediate == 0) return apply_plain(modes, csi);
   if (csi.is('?', 0, 'h') || csi.is('?', 0, 'l')) {
     for (std::size_t i = 0; i < csi.count; ++i) set_private(modes, csi.values[i], csi.final == 'h');
@@ -207,83 +199,6 @@ void apply_escape(TerminalModes& modes, char intermediate, char final) {
   }
 }
 
-/// Where the string or overlong sequence that an earlier scan stopped in ends; moves to `ground`
-/// there. Returns the place of a byte that cannot be judged without the next one.
-std::size_t leave_inside(TerminalModes& modes, std::string_view bytes) {
-  for (std::size_t at = 0; at < bytes.size(); ++at) {
-    const char c = bytes[at];
-    const bool last = at + 1 == bytes.size();
-    std::size_t ends_at = 0;
-    if (c == '\x18' || c == '\x1A' || (c == '\x07' && modes.inside == TerminalModes::osc)) {
-      ends_at = at + 1;
-    } else if (modes.inside == TerminalModes::csi) {
-      if (c == kEsc) {
-        modes.inside = TerminalModes::ground;
-        return at;
-      }
-      if (c >= '@' && c <= '~') ends_at = at + 1;
-    } else if (c == kEsc || c == kC1Lead) {
-      if (last) return at;
-      const bool c1 = c == kC1Lead && is_c1(bytes, at);
-      const bool terminator = c == kEsc ? bytes[at + 1] == '\\' : c1 && bytes[at + 1] == '\x9C';
-      if (terminator) {
-        ends_at = at + 2;
-      } else if (c == kEsc || c1) {
-        modes.inside = TerminalModes::ground;
-        return at;
-      }
-    }
-    if (ends_at == 0) continue;
-    modes.inside = TerminalModes::ground;
-    return ends_at;
-  }
-  return bytes.size();
-}
-
-/// A sequence begins at `begin` and does not end in `bytes`: how much is dealt with?
-std::size_t stop_within(TerminalModes& modes, std::string_view bytes,
-                        const EscapeSequence& sequence) {
-  const bool is_string = sequence.kind != Kind::escape && sequence.kind != Kind::csi;
-  if (is_string) {
-    modes.inside = sequence.kind == Kind::osc ? TerminalModes::osc : TerminalModes::string;
-    const char last = bytes.back();
-    const bool undecided = bytes.size() > sequence.body && (last == kEsc || last == kC1Lead);
-    return bytes.size() - (undecided ? 1 : 0);
-  }
-  if (bytes.size() - sequence.begin <= kLongestSequence) return sequence.begin;
-  modes.inside = sequence.kind == Kind::csi ? TerminalModes::csi : TerminalModes::ground;
-  return bytes.size();
-}
-
-/// Is there anything for apply_csi() in a CSI of that name?
-bool may_set_modes(char final) {
-  switch (final) {
-    case 'h':
-    case 'l':
-    case 'm':
-    case 'n':
-    case 'p':
-    case 'q':
-    case 'r':
-    case 's':
-    case 'u':
-      return true;
-    default:
-      return false;
-  }
-}
-
-/// Takes in a CSI at `at` that is whole and has no control in it, sooner than read_escape() would:
-/// coloured output is full of them. Returns where it ends; `at` if it is anything else.
-std::size_t take_csi(TerminalModes& modes, std::string_view bytes, std::size_t at) {
-  if (bytes.substr(at, 2) != "\x1B[") return at;
-  std::size_t end = at + 2;
-  while (end < bytes.size() && bytes[end] >= ' ' && bytes[end] <= '?') ++end;
-  if (end == bytes.size() || bytes[end] < '@' || bytes[end] > '~') return at;
-  if (may_set_modes(bytes[end])) apply_csi(modes, read_csi(bytes.substr(at + 2, end - at - 1)));
-  return end + 1;
-}
-
 }  // namespace
 
 void TerminalModes::put(Mode mode, bool value) {
@@ -292,9 +207,9 @@ void TerminalModes::put(Mode mode, bool value) {
 }
 
 void apply_sequence(TerminalModes& modes, std::string_view bytes, const EscapeSequence& sequence) {
-  if (sequence.ending != Ending::complete) return;
-  if (sequence.kind == Kind::csi) return apply_csi(modes, read_csi(body_of(bytes, sequence)));
-  if (sequence.kind != Kind::escape) return;
+  if (sequence.ending != EscapeSequence::Ending::complete) return;
+  if (sequence.kind == EscapeSequence::Kind::csi) return apply_csi(modes, body_of(bytes, sequence));
+  if (sequence.kind != EscapeSequence::Kind::escape) return;
   char intermediate = 0;
   char final = 0;
   for (const char c : body_of(bytes, sequence)) {
@@ -303,38 +218,6 @@ void apply_sequence(TerminalModes& modes, std::string_view bytes, const EscapeSe
     final = c;
   }
   apply_escape(modes, intermediate, final);
-}
-
-std::size_t scan_modes(TerminalModes& modes, std::string_view bytes) {
-  std::size_t at = 0;
-  if (modes.inside != TerminalModes::ground) {
-    at = leave_inside(modes, bytes);
-    if (modes.inside != TerminalModes::ground) return at;
-  }
-  for (;;) {
-    at = find_special(bytes, at);
-    if (at == bytes.size()) return at;
-    if (bytes[at] == kShiftOut || bytes[at] == kShiftIn) {
-      modes.now.shifted = bytes[at] == kShiftOut ? 1 : 0;
-      ++at;
-      continue;
-    }
-    if (bytes[at] == kC1Lead) {
-      if (at + 1 == bytes.size()) return at;
-      if (!is_c1(bytes, at)) {
-        ++at;
-        continue;
-      }
-    }
-    if (const std::size_t end = take_csi(modes, bytes, at); end > at) {
-      at = end;
-      continue;
-    }
-    const EscapeSequence sequence = read_escape(bytes, at);
-    if (sequence.ending == Ending::cut) return stop_within(modes, bytes, sequence);
-    apply_sequence(modes, bytes, sequence);
-    at = sequence.end;
-  }
 }
 
 }  // namespace term

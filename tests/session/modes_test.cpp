@@ -135,6 +135,12 @@ const std::vector<std::string>& pieces() {
                                             "\x1B[1;38;5;77m",
                                             "\x1B[4:3m",
                                             "\x1B[m",
+                                            "\x1B[0m",
+                                            "\x1B[0;33m",
+                                            "\x1B[31m",
+                                            "\x1B[00;4m",
+                                            "\x1B[>4;2m",
+                                            "\x1B[1 m",
                                             "\x1B(0",
                                             "\x1B(B",
                                             "\x1B"
