@@ -56,6 +56,7 @@ class WsConnection final : public ViewerConnection,
   // Writing.
   net::awaitable<void> write_output(std::shared_ptr<WsConnection> self);
   net::awaitable<bool> write_news();
+  net::awaitable<void> write_status();
   void acknowledge();
   bool owes_ack() const;
   Offset input_written() const;

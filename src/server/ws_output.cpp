@@ -56,6 +56,11 @@ net::awaitable<void> WsConnection::write_output(std::shared_ptr<WsConnection> se
       wrote = wrote || more;
     }
     if (closing_) break;
+    // Behind a turn of output: scrollback need not wait for another shard's answer.
+    if (viewer_.news.status && !frozen_) {
+      co_await write_status();
+      wrote = true;
+    }
     if (wrote || !open_) continue;
     writer_rests_ = true;
     co_await viewer_.wake.wait();
@@ -93,14 +98,7 @@ net::awaitable<bool> WsConnection::write_news() {
   if (news.resized) {
     dialect_->resized(*std::exchange(news.resized, {}), news.resized_by, frames_);
   }
-  if (std::exchange(news.status, false)) {
-    auto record = session_->sessions().find(session_->id());
-    if (record) {
-      std::vector<SessionId> focused;
-      if (!record->project_id.empty()) focused = co_await operations_.focused(record->project_id);
-      dialect_->status(*record, focused, frames_);
-    }
-  }
+  if (news.status && (news.close_now || session_->ended())) co_await write_status();  // The last.
   if (std::exchange(news.engine, false)) {
     const Owners owners = session_->owners();
     dialect_->notice(
@@ -117,6 +115,15 @@ net::awaitable<bool> WsConnection::write_news() {
     co_return ok;
   }
   co_return true;
+}
+
+net::awaitable<void> WsConnection::write_status() {
+  viewer_.news.status = false;
+  auto record = session_->sessions().find(session_->id());
+  if (!record) co_return;
+  std::vector<SessionId> focused;
+  if (!record->project_id.empty()) focused = co_await operations_.focused(record->project_id);
+  dialect_->status(*record, focused, frames_);
 }
 
 Offset WsConnection::input_written() const {

@@ -122,6 +122,30 @@ TEST_P(Behaviour, ALostConnectionDetachesAndNeverEndsTheShell) {
   EXPECT_TRUE(again.sees("\rsame=1\r\n")) << again.output();
 }
 
+TEST_P(Behaviour, ScrollbackDoesNotWaitForTheStatusThatAttachingBrings) {
+  {
+    NativeClient client(server_, "s1", {.project = "p"});
+    client.type("echo one$((1))\n");
+    ASSERT_TRUE(client.sees("one1\r\n"));
+    client.ws().cut();
+  }
+  ASSERT_TRUE(server_.eventually("/api/terminal/status?sessionId=s1", [](const Json& json) {
+    return json.at("session").at("status") == "inactive";
+  }));
+  const std::vector<std::string> expected{"attached", "output", "status"};
+  std::vector<std::string> order;  // The loop's thread's, until it has all of them.
+  const auto note = [&](WsClient&, bool text, const std::string& message) {
+    if (order.size() == expected.size()) return;
+    order.push_back(text ? Json::parse(message).at("type").get<std::string>() : "output");
+  };
+  ClientLoop loop;
+  WsClient again(loop, server_.port(), "/terminal/s1?projectId=p",
+                 {.subprotocol = "terminal.v1", .on_message = note});
+  again.text(Json{{"type", "attach"}, {"client", "again"}, {"cols", 80}, {"rows", 24}}.dump());
+  ASSERT_TRUE(again.wait_text("\"type\":\"status\""));
+  EXPECT_EQ(order, expected);
+}
+
 TEST_P(Behaviour, ExitEndsTheSessionEverywhereAndTellsItsCode) {
   NativeClient client(server_, "s1", {.project = "p"});
   NativeClient other(server_, "s1", {.client = "other", .role = "viewer"});
