@@ -150,7 +150,10 @@ int main(int argc, char** argv) {
     channel.reset();
   } else if (auto started = service.start(); !started) {
     spdlog::error("service.start ERROR {}", started.error().detail);
-    return started.error().code == term::Errc::os_error ? 1 : kRefusedConfiguration;
+    // Of what may be otherwise in a moment a service manager tries again.
+    const auto code = started.error().code;
+    const bool may_pass = code == term::Errc::os_error || code == term::Errc::busy;
+    return may_pass ? 1 : kRefusedConfiguration;
   }
   serve_until_told(service, signals, flags);
   if (service.handover().has_left()) ::_exit(0);

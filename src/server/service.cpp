@@ -1,8 +1,6 @@
 #include "server/service.h"
 
-#include <fcntl.h>
 #include <spdlog/spdlog.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <array>
@@ -18,6 +16,7 @@
 #include "server/manager.h"
 #include "server/monitor.h"
 #include "server/routes.h"
+#include "server/state_dir.h"
 
 namespace term::server {
 
@@ -357,20 +356,10 @@ net::awaitable<void> Service::check_alive(Shard& shard) {
 }
 
 Result<void> Service::lock_state_dir() {
-  const auto& dir = config_.state_dir;
-  if (dir.empty()) return {};  // Tests that need no files.
-  std::error_code ec;
-  std::filesystem::create_directories(dir, ec);
-  if (ec) return Error{Errc::os_error, "TERMINAL_STATE_DIR " + dir.string() + ": " + ec.message()};
-  std::filesystem::permissions(dir, std::filesystem::perms::owner_all, ec);
-  const auto path = dir / "service.lock";
-  state_lock_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));  // NOLINT
-  if (!state_lock_)
-    return Error{Errc::os_error,
-                 "cannot open " + path.string() + ": " + std::generic_category().message(errno)};
-  if (::flock(state_lock_.get(), LOCK_EX | LOCK_NB) != 0)
-    return Error{Errc::os_error, "another service uses " + dir.string() +
-                                     "; stop it or set TERMINAL_STATE_DIR to another directory"};
+  if (config_.state_dir.empty()) return {};  // Tests that need no files.
+  auto lock = server::lock_state_dir(config_.state_dir);
+  if (!lock) return lock.error();
+  state_lock_ = std::move(*lock);
   return {};
 }
 

@@ -7,11 +7,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <fstream>
-#include <nlohmann/json.hpp>
-#include <sstream>
 
-#include "server/json_read.h"
+#include "server/state_dir.h"
 #include "session/holder_link.h"
 
 namespace term::server {
@@ -33,20 +30,6 @@ bool wait_for(const UniqueFd& pidfd, int timeout_ms) {
     ready = ::poll(&ended, 1, timeout_ms);
   } while (ready < 0 && errno == EINTR);
   return ready == 1;
-}
-
-/// The process of service.json, if it is a service still: a pid is used again after a crash.
-pid_t running_service(const std::filesystem::path& state_dir) {
-  std::ifstream file(state_dir / "service.json");
-  std::stringstream text;
-  text << file.rdbuf();
-  const auto json = parse_object(text.str(), 64 * 1024);
-  const auto pid = json ? read_integer(*json, "pid", 1, 1 << 30) : std::nullopt;
-  if (!pid) return 0;
-  std::ifstream comm("/proc/" + std::to_string(*pid) + "/comm");
-  std::string name;
-  std::getline(comm, name);
-  return name.starts_with("terminal-servic") ? static_cast<pid_t>(*pid) : 0;
 }
 
 bool end_service(const Config& config) {
