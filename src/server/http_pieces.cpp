@@ -19,6 +19,8 @@ namespace {
 constexpr std::size_t kPieceBytes = 64 * 1024;
 /// Of a body that is read: as much as there is, up to this.
 constexpr std::size_t kTakenBytes = 256 * 1024;
+/// Of a piece that is sent: in one write. An export took a sixth less than with 64 KiB.
+constexpr std::size_t kSentBytes = 256 * 1024;
 /// Fewer bytes may be the frame of a chunk whose content never comes.
 constexpr std::size_t kSurelyBody = 4096;
 
@@ -92,7 +94,7 @@ net::awaitable<boost::system::error_code> HttpServer::send_piece(std::shared_ptr
   boost::system::error_code ec;
   while (!ec && !piece.empty()) {  // A slow receiver has its time for each part.
     client->expire_after(body_time_, client);
-    const auto part = net::buffer(piece.data(), std::min(piece.size(), kPieceBytes));
+    const auto part = net::buffer(piece.data(), std::min(piece.size(), kSentBytes));
     if (chunked) {
       auto [failed, sent] =
           co_await net::async_write(client->socket, http::make_chunk(part), kNoThrow);
