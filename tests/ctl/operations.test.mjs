@@ -41,7 +41,7 @@ async function typed(command) {
   const { ws_port: ws, http_port: http } = place.info();
   const line = command
     .replaceAll('localhost:4000', `localhost:${http}`)
-    .replaceAll(':4001', `:${ws}`)
+    .replaceAll(/:4001\b/g, `:${ws}`) // also a port may begin like that
     .replaceAll('/var/log/terminal-error.log', join(place.directory, 'terminal-error.log'))
     .replaceAll('migrations/', `${root}migrations/`)
     .replaceAll('./quick-restart.sh', `${root}quick-restart.sh`)

@@ -2,7 +2,7 @@
 // TERMINAL_SERVICE_BIN and TERMINAL_CTL.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -71,7 +71,7 @@ export class Place {
   /** service.json of a process that answers, other than `previous`. */
   serving(previous) {
     return until(async () => {
-      assert.equal(this.service?.status, undefined, `the service ended: ${this.service?.output}`);
+      assert.equal(this.service?.status, undefined, `the service ended: ${this.service?.output}${this.logged()}`);
       const info = this.info();
       if (info.pid === previous || !alive(info.pid)) return false;
       return (await fetch(`http://127.0.0.1:${info.http_port}/api/health/live`)).ok && info;
@@ -79,6 +79,13 @@ export class Place {
   }
   info() {
     return JSON.parse(readFileSync(join(this.environment.TERMINAL_STATE_DIR, 'service.json'), 'utf8'));
+  }
+  /** The end of what its services wrote into files, if they do. */
+  logged() {
+    if (!this.environment.TERMINAL_LOG_DIR) return '';
+    const dir = join(this.directory, this.environment.TERMINAL_LOG_DIR);
+    const files = readdirSync(dir).filter((name) => name.endsWith('.log'));
+    return files.map((name) => `${name}: ${readFileSync(join(dir, name), 'utf8').slice(-2000)}`).join('\n');
   }
   ctl(args, environment) {
     return this.start(programs.ctl, args, environment).ended();
